@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * compat.bpf.h - the one place for what differs between kernels and machines.
+ */
+#ifndef PARASCOPE_COMPAT_BPF_H
+#define PARASCOPE_COMPAT_BPF_H
+
+/* include/linux/sched.h; stable since 4.14 (TASK_DEAD: since 6.1 0x80 as before). */
+#define TASK_INTERRUPTIBLE 0x0001
+#define TASK_STOPPED_MASK 0x000c /* __TASK_STOPPED | __TASK_TRACED */
+#define TASK_DEAD_MASK 0x0090	 /* TASK_DEAD | EXIT_DEAD */
+#define TASK_FROZEN_MASK 0x8000	 /* TASK_FROZEN, since 6.1 */
+#define PF_KTHREAD 0x00200000
+
+/* include/linux/preempt.h: hard interrupt, NMI, or serving a soft interrupt (not just BH off). */
+#define PREEMPT_IRQ_MASK 0x00ff0100
+
+#define NSEC_PER_USER_TICK 10000000ULL /* USER_HZ is 100 on x86 and arm64 */
+
+#if defined(__TARGET_ARCH_x86)
+#define NR_futex 202
+#define NR_restart_syscall 219
+#elif defined(__TARGET_ARCH_arm64)
+#define NR_futex 98
+#define NR_restart_syscall 128
+#endif
+#define NR_futex_waitv 449
+#define NR_futex_wake 454
+#define NR_futex_wait 455
+#define NR_futex_requeue 456
+
+/* A system call as it stands in a thread's saved user registers. */
+struct syscall_regs {
+	long nr; /* -1: not in a system call */
+	__u64 args[4];
+	__u64 sp;
+};
+
+static __always_inline void syscall_regs_read(struct syscall_regs *ret, struct task_struct *task)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+#if defined(__TARGET_ARCH_x86)
+	ret->nr = (int)regs->orig_ax;
+	ret->args[0] = regs->di;
+	ret->args[1] = regs->si;
+	ret->args[2] = regs->dx;
+	ret->args[3] = regs->r10;
+	ret->sp = regs->sp;
+#elif defined(__TARGET_ARCH_arm64)
+	ret->nr = regs->syscallno;
+	ret->args[0] = regs->orig_x0;
+	ret->args[1] = regs->regs[1];
+	ret->args[2] = regs->regs[2];
+	ret->args[3] = regs->regs[3];
+	ret->sp = regs->sp;
+#endif
+}
+
+/*
+ * Is the current context an interrupt, i.e. is `current` a bystander?  The counter is a per-CPU
+ * variable on x86: pcpu_hot.preempt_count from 6.2 (64701838bf05) to 6.14, __preempt_count before
+ * and since (01c7bc5198e9).  A kernel whose symbol table lacks data (no CONFIG_KALLSYMS_ALL) refuses
+ * a program that names either: user space then loads on_waking instead of on_waking_context.
+ */
+#if defined(__TARGET_ARCH_x86)
+struct pcpu_hot___x86 {
+	int preempt_count;
+} __attribute__((preserve_access_index));
+
+extern const int __preempt_count __ksym __weak;
+extern const struct pcpu_hot___x86 pcpu_hot __ksym __weak;
+
+static __always_inline int in_interrupt(void)
+{
+	if (&__preempt_count)
+		return !!(*(int *)bpf_this_cpu_ptr(&__preempt_count) & PREEMPT_IRQ_MASK);
+	if (&pcpu_hot)
+		return !!(((struct pcpu_hot___x86 *)bpf_this_cpu_ptr(&pcpu_hot))->preempt_count &
+			  PREEMPT_IRQ_MASK);
+	return -1;
+}
+#else
+static __always_inline int in_interrupt(void)
+{
+	return -1;
+}
+#endif
+
+/* The id of a task in its own PID namespace. */
+static __always_inline __u32 ns_id(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	unsigned int level = BPF_CORE_READ(pid, level);
+	int nr = 0;
+
+	if (bpf_core_read(&nr, sizeof(nr), &pid->numbers[level].nr))
+		return 0;
+	return nr;
+}
+
+#endif

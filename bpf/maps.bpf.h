@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * maps.bpf.h - everything the programs remember, and the knobs that user space turns.
+ */
+#ifndef PARASCOPE_MAPS_BPF_H
+#define PARASCOPE_MAPS_BPF_H
+
+#define WORDS_SEEN 4
+
+/* The futex call a thread is in; active from sys_enter to sys_exit. */
+struct futex_call {
+	__u64 enter_ns; /* waits only */
+	__u64 addr;
+	__u64 addr2;
+	__u32 op; /* with flags; futex2 calls are translated to the classic ones */
+	__u32 val;
+	__u64 vector; /* futex_waitv: the array, else 0 */
+	__u8 active;
+	__u8 blocked; /* went to sleep inside it */
+	__u8 open;    /* it began before the thread was watched */
+	__u8 pad[5];
+};
+
+/*
+ * One watched thread.  It exists if and only if the thread is a target, so that finding none is the
+ * whole test for "not ours".
+ */
+struct thread {
+	__u64 start_ns; /* start_boottime, guards the fallback table against reused tids */
+	__u64 born_ns;	/* when the watching began */
+	__u64 since_ns; /* the present state's begin */
+	__u64 early_ns; /* woken while still on the CPU, on its way to sleep; see sched.bpf.h */
+	__u64 utime_base_ns, stime_base_ns;
+	__u64 words_seen[WORDS_SEEN]; /* futex words already described by a WIRE_WORD */
+	struct futex_call futex;
+	struct wire_sums sums;
+	__u32 tgid;
+	__u16 cpu;
+	__u8 state;	 /* enum wire_state */
+	__u8 last_block; /* state of the last sleep, for restart_syscall */
+	__u8 klock;	 /* inside a contended sleeping kernel lock */
+	__u8 word_slot;
+	__u8 settled; /* saw its first event: the state is no longer the iterator's guess */
+	__u8 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+/* Takes a thread when task storage fails; looked at only once it has been used. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32); /* tid */
+	__type(value, struct thread);
+} threads_fallback SEC(".maps");
+
+/* Processes (or threads, config.by_tid) named by the user. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct wire_target);
+} targets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20); /* set by user space before load */
+} ring SEC(".maps");
+
+struct losses {
+	__u64 count[WIRE_LOSS_KERNEL_KINDS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct losses);
+} loss SEC(".maps");
+
+const volatile struct wire_config config = {};
+const volatile __u8 syscall_state[WIRE_SYSCALLS] = {}; /* enum wire_state by system call */
+const volatile bool has_prev_state = true; /* sched_switch tells prev_state, since 5.18 */
+
+/*
+ * The window: only time and counts inside [window_begin_ns, window_end_ns) are added up.  Threads
+ * are followed from before it, so that their state at its begin is known.
+ */
+__u64 window_begin_ns = ~0ULL;
+__u64 window_end_ns = ~0ULL;
+bool attaching;	   /* targets may still have threads without storage */
+bool fallback_used; /* threads_fallback is not empty */
+bool reader_woken; /* cleared by the reader before it drains the ring */
+__u32 iter_mode;   /* enum iter_mode */
+
+enum iter_mode {
+	ITER_ATTACH, /* create threads, write WIRE_TASK */
+	ITER_SUMS,   /* write WIRE_SUMS */
+};
+
+#endif

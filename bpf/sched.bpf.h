@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * sched.bpf.h - who runs, who waits for a CPU, who sleeps and why, who woke whom.
+ */
+#ifndef PARASCOPE_SCHED_BPF_H
+#define PARASCOPE_SCHED_BPF_H
+
+/*
+ * A wake-up can pass its tracepoint while the sleeper is still on its way out of the CPU; the
+ * switch then comes after it.  Both lie within the same instant: a longer distance means that the
+ * thread never slept and an old mark was left behind.
+ */
+#define EARLY_WAKE_MAX_NS 50000
+
+static __always_inline bool woken_early(const struct thread *t, __u64 now)
+{
+	return t->early_ns && now - t->early_ns < EARLY_WAKE_MAX_NS;
+}
+
+/* Going to sleep inside a futex call: all there is to know was noted when the call began. */
+static __always_inline void sleep_on_word(struct thread *t, struct task_struct *prev, __u64 now,
+					  struct wire_block *block)
+{
+	block->nr = NR_futex;
+	block->addr = t->futex.addr;
+	block->op = t->futex.op;
+	block->val = t->futex.val;
+	t->futex.blocked = true;
+	block_read_word(block);
+	word_describe(t, prev, block, now);
+}
+
+/* Going to sleep in any other place, or in a call that began before we came. */
+static __always_inline __u8 sleep_elsewhere(struct thread *t, struct task_struct *prev, __u32 state,
+					    __u64 now, struct wire_block *block)
+{
+	struct syscall_regs regs;
+	__u8 ret;
+
+	syscall_regs_read(&regs, prev);
+	ret = sleep_state(t, prev, state, &regs);
+	block->nr = regs.nr;
+	block->addr = regs.args[0];
+	if (ret != WIRE_FUTEX_WAIT)
+		return ret;
+	if (!t->futex.active)
+		futex_decode(&t->futex, regs.nr, regs.args); /* a restarted call: as it was */
+	sleep_on_word(t, prev, now, block);
+	return ret;
+}
+
+/* Leave the CPU: prev is `current`, so its memory can be read. */
+static __always_inline __u8 switch_out(struct thread *t, struct task_struct *prev, __u32 state,
+				       __u64 now, struct wire_block *block, __u8 *flags)
+{
+	__u8 ret = WIRE_FUTEX_WAIT;
+
+	if (!t->settled) /* it was running when the iterator looked, whatever that saw */
+		t->state = WIRE_ON_CPU;
+	t->settled = true;
+	if (!state) {
+		if (in_window(now))
+			t->sums.involuntary++;
+		thread_enter(t, WIRE_PREEMPTED, now);
+		return WIRE_PREEMPTED;
+	}
+	if (in_window(now))
+		t->sums.voluntary++;
+	*flags |= WIRE_SWITCH_VOLUNTARY;
+	if (t->futex.active && (state & TASK_INTERRUPTIBLE))
+		sleep_on_word(t, prev, now, block);
+	else
+		ret = sleep_elsewhere(t, prev, state, now, block);
+	if (ret == WIRE_DEAD) {
+		thread_enter(t, ret, now);
+		return ret;
+	}
+	*flags |= WIRE_SWITCH_BLOCK;
+	if (ret != WIRE_STOPPED)
+		t->last_block = ret;
+	if (woken_early(t, now)) {
+		*flags |= WIRE_SWITCH_RACED;
+		thread_enter(t, WIRE_WOKEN, now);
+	} else {
+		thread_enter(t, ret, now);
+	}
+	t->early_ns = 0;
+	return ret;
+}
+
+static __always_inline void switch_in(struct thread *t, __u16 cpu, __u64 now)
+{
+	if (!t->settled && t->state == WIRE_ON_CPU) /* it was on its way out, see above */
+		t->state = WIRE_PREEMPTED;
+	t->settled = true;
+	if (t->cpu != cpu && t->cpu != (__u16)~0 && in_window(now))
+		t->sums.migrations++;
+	t->cpu = cpu;
+	t->early_ns = 0;
+	thread_enter(t, WIRE_ON_CPU, now);
+}
+
+static __always_inline void emit_sums(struct thread *t, struct task_struct *task, __u64 now)
+{
+	struct wire_thread_sums *rec = emit_begin(now, task->pid, WIRE_SUMS, sizeof(*rec));
+
+	if (!rec)
+		return;
+	thread_sums(rec, t, task, now);
+	emit_end(rec);
+}
+
+static __always_inline void emit_switch(__u32 prev_tid, __u32 next_tid, __u16 cpu, __u8 state,
+					__u8 flags, const struct wire_block *block, __u64 now)
+{
+	struct wire_switch *rec;
+
+	if (flags & WIRE_SWITCH_BLOCK)
+		rec = emit_begin(now, prev_tid, WIRE_SWITCH, sizeof(*rec));
+	else
+		rec = emit_begin(now, prev_tid, WIRE_SWITCH, WIRE_SWITCH_SHORT);
+	if (!rec)
+		return;
+	rec->next_tid = next_tid;
+	rec->cpu = cpu;
+	rec->prev_state = state;
+	rec->flags = flags;
+	if (flags & WIRE_SWITCH_BLOCK)
+		rec->block = *block;
+	emit_end(rec);
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	struct thread *out = thread_find(prev), *in = thread_find(next);
+	struct wire_block block = {};
+	__u8 flags = 0, state = WIRE_UNKNOWN;
+	__u16 cpu;
+	__u64 now;
+
+	/* two jumps: the verifier refuses the compiler's `out | in` of two pointers */
+	if (!out) {
+		barrier_var(in);
+		if (!in)
+			return 0;
+	}
+	now = bpf_ktime_get_ns();
+	cpu = bpf_get_smp_processor_id();
+	if (out) {
+		__u32 prev_state = has_prev_state ? (__u32)ctx[3] : prev->__state;
+
+		state = switch_out(out, prev, preempt ? 0 : prev_state, now, &block, &flags);
+	}
+	if (in)
+		switch_in(in, cpu, now);
+	emit_switch(out ? prev->pid : 0, in ? next->pid : 0, cpu, state, flags, &block, now);
+	if (state == WIRE_DEAD && out) {
+		__u32 tid = prev->pid;
+
+		emit_sums(out, prev, now);
+		if (fallback_used)
+			bpf_map_delete_elem(&threads_fallback, &tid);
+	}
+	return 0;
+}
+
+/* irq: 1 in an interrupt, where `current` is a bystander; 0 not; -1 this kernel does not show it */
+static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
+{
+	struct thread *t = thread_find(task), *waker;
+	struct task_struct *current;
+	struct wire_wake *rec;
+	__u64 now, addr = 0;
+
+	if (!t || t->state == WIRE_WOKEN || t->state == WIRE_PREEMPTED || t->state == WIRE_DEAD)
+		return 0;
+	now = bpf_ktime_get_ns();
+	current = bpf_get_current_task_btf();
+	if (t->state == WIRE_ON_CPU) {
+		t->early_ns = now;
+		flags |= WIRE_WAKE_EARLY;
+	} else {
+		t->settled = true;
+		thread_enter(t, WIRE_WOKEN, now);
+	}
+	if (irq >= 0)
+		flags |= WIRE_WAKE_CTX;
+	if (irq > 0) {
+		flags |= WIRE_WAKE_IRQ;
+	} else {
+		waker = thread_find(current);
+		if (waker)
+			flags |= WIRE_WAKE_OURS;
+		if (waker && waker->futex.active && futex_is(waker->futex.op, WAKE_CMDS)) {
+			flags |= WIRE_WAKE_FUTEX;
+			addr = waker->futex.addr;
+		}
+	}
+	rec = emit_begin(now, task->pid, WIRE_WAKE, sizeof(*rec));
+	if (!rec)
+		return 0;
+	rec->waker_tid = current->pid;
+	rec->waker_tgid = current->tgid;
+	rec->cpu = bpf_get_smp_processor_id();
+	rec->flags = flags;
+	rec->pad = 0;
+	rec->addr = addr;
+	emit_end(rec);
+	return 0;
+}
+
+/* One of the two is loaded. */
+SEC("?tp_btf/sched_waking")
+int BPF_PROG(on_waking, struct task_struct *task)
+{
+	return woken(task, 0, -1);
+}
+
+SEC("?tp_btf/sched_waking")
+int BPF_PROG(on_waking_context, struct task_struct *task)
+{
+	return woken(task, 0, in_interrupt());
+}
+
+SEC("tp_btf/sched_wakeup_new")
+int BPF_PROG(on_wakeup_new, struct task_struct *task)
+{
+	return woken(task, WIRE_WAKE_NEW, 0);
+}
+
+/*
+ * Sleeping kernel locks (mutex, rwsem, rtmutex, percpu-rwsem; not spinning ones): lets a sleep in
+ * page faults or mmap be told from one for a lock.  Since 5.19; optional.
+ */
+#define LCB_F_SPIN 1
+
+SEC("?tp_btf/contention_begin")
+int BPF_PROG(on_contention_begin, void *lock, unsigned int flags)
+{
+	struct thread *t;
+
+	if (flags & LCB_F_SPIN)
+		return 0;
+	t = thread_find(bpf_get_current_task_btf());
+	if (t)
+		t->klock = true;
+	return 0;
+}
+
+SEC("?tp_btf/contention_end")
+int BPF_PROG(on_contention_end, void *lock, int ret)
+{
+	struct thread *t = thread_find(bpf_get_current_task_btf());
+
+	if (t)
+		t->klock = false;
+	return 0;
+}
+
+#endif

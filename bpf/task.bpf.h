@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * task.bpf.h - threads and processes that are there, appear, change and go.
+ */
+#ifndef PARASCOPE_TASK_BPF_H
+#define PARASCOPE_TASK_BPF_H
+
+static __always_inline void task_describe(struct wire_task *rec, struct task_struct *task,
+					  const struct thread *t, __u32 parent_tgid, __u64 now)
+{
+	rec->head.ts_ns = now;
+	rec->head.tid = task->pid;
+	rec->head.kind = WIRE_TASK;
+	rec->head.size = sizeof(*rec);
+	rec->tgid = task->tgid;
+	rec->parent_tgid = parent_tgid;
+	rec->ns_tid = ns_id(task);
+	rec->ns_tgid = ns_id(task->group_leader);
+	rec->start_ns = t->start_ns;
+	BPF_CORE_READ_STR_INTO(&rec->comm, task, comm);
+	rec->state = t->state;
+	rec->flags = 0;
+	rec->cpu = t->cpu;
+	rec->pad = 0;
+}
+
+/* Is the task one that the user named?  The start time guards against a reused id. */
+static __always_inline bool is_named(struct task_struct *task)
+{
+	struct task_struct *named = config.by_tid ? task : task->group_leader;
+	__u32 id = config.by_tid ? task->pid : task->tgid;
+	struct wire_target *target = bpf_map_lookup_elem(&targets, &id);
+
+	return target && target->start_ticks == named->start_boottime / NSEC_PER_USER_TICK;
+}
+
+/* current is the parent; the child is complete but has not run yet. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct thread *p = thread_find(parent), *t;
+	struct wire_task *rec;
+	__u64 now;
+
+	/* a process named by the user may fork before the iterator reached this thread */
+	if (!p && !(attaching && !config.by_tid && is_named(parent)))
+		return 0;
+	if (config.by_tid || (parent->tgid != child->tgid && !config.follow_children))
+		return 0;
+	now = bpf_ktime_get_ns();
+	t = thread_create(child, now);
+	if (!t)
+		return 0;
+	t->settled = true;
+	t->state = WIRE_OTHER; /* until sched_wakeup_new, a moment from now */
+	rec = emit_begin(now, child->pid, WIRE_TASK, sizeof(*rec));
+	if (!rec)
+		return 0;
+	task_describe(rec, child, t, parent->tgid, now);
+	__builtin_memset(&rec->block, 0, sizeof(rec->block));
+	emit_end(rec);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid)
+{
+	struct thread *t = thread_find(task);
+	struct wire_exec *rec;
+	__u64 now;
+
+	if (!t)
+		return 0;
+	now = bpf_ktime_get_ns();
+	__builtin_memset(t->words_seen, 0, sizeof(t->words_seen));
+	rec = emit_begin(now, task->pid, WIRE_EXEC, sizeof(*rec));
+	if (!rec)
+		return 0;
+	rec->old_tid = old_pid;
+	rec->tgid = task->tgid;
+	rec->start_ns = t->start_ns;
+	BPF_CORE_READ_STR_INTO(&rec->comm, task, comm);
+	emit_end(rec);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	struct thread *t = thread_find(task);
+	struct wire_exit *rec;
+	__u64 now;
+
+	if (!t)
+		return 0;
+	now = bpf_ktime_get_ns();
+	rec = emit_begin(now, task->pid, WIRE_EXIT, sizeof(*rec));
+	if (!rec)
+		return 0;
+	rec->tgid = task->tgid;
+	rec->code = task->exit_code;
+	emit_end(rec);
+	return 0;
+}
+
+/* What a thread does that has not shown an event yet: a look from outside. */
+static __always_inline void task_look(struct thread *t, struct task_struct *task,
+				      struct wire_task *rec)
+{
+	struct syscall_regs regs;
+	__u32 state = task->__state;
+	__u8 guess;
+
+	if (t->settled)
+		return;
+	if (!state) {
+		guess = task->on_cpu ? WIRE_ON_CPU : WIRE_PREEMPTED;
+	} else {
+		syscall_regs_read(&regs, task);
+		guess = sleep_state(t, task, state, &regs);
+		if (guess == WIRE_FUTEX_WAIT && !t->futex.active &&
+		    futex_decode(&t->futex, regs.nr, regs.args)) {
+			t->futex.enter_ns = 0;
+			t->futex.open = true;
+			t->futex.blocked = true;
+			t->futex.active = true;
+		}
+		t->last_block = guess;
+		rec->block.nr = regs.nr;
+		rec->block.addr = regs.args[0];
+		if (guess == WIRE_FUTEX_WAIT) {
+			rec->block.addr = t->futex.addr;
+			rec->block.op = t->futex.op;
+			rec->block.val = t->futex.val;
+		}
+		rec->flags |= WIRE_TASK_BLOCKED;
+	}
+	if (!t->settled) /* an event in the meantime knows better */
+		t->state = guess;
+	rec->state = t->state;
+}
+
+static __always_inline void write_task(struct seq_file *seq, struct task_struct *task)
+{
+	struct wire_task rec;
+	struct thread *t;
+	__u64 now;
+
+	if (task->flags & PF_KTHREAD || task->__state & TASK_DEAD_MASK || !is_named(task))
+		return;
+	now = bpf_ktime_get_ns();
+	t = thread_create(task, now);
+	if (!t)
+		return;
+	__builtin_memset(&rec, 0, sizeof(rec));
+	task_describe(&rec, task, t, task->real_parent->tgid, t->born_ns);
+	rec.flags = WIRE_TASK_EXISTED;
+	task_look(t, task, &rec);
+	if (bpf_seq_write(seq, &rec, sizeof(rec)) == -7) /* E2BIG: this task is asked again */
+		return;
+}
+
+static __always_inline void write_sums(struct seq_file *seq, struct task_struct *task)
+{
+	struct thread *t = thread_find(task);
+	struct wire_thread_sums rec;
+
+	if (!t || t->state == WIRE_DEAD) /* the dead wrote theirs */
+		return;
+	__builtin_memset(&rec, 0, sizeof(rec));
+	thread_sums(&rec, t, task, bpf_ktime_get_ns());
+	bpf_seq_write(seq, &rec, sizeof(rec));
+}
+
+SEC("iter/task")
+int each_task(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (!task)
+		return 0;
+	if (iter_mode == ITER_ATTACH)
+		write_task(ctx->meta->seq, task);
+	else
+		write_sums(ctx->meta->seq, task);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * thread.bpf.h - finding a watched thread, creating one, and adding up its time.
+ */
+#ifndef PARASCOPE_THREAD_BPF_H
+#define PARASCOPE_THREAD_BPF_H
+
+static __noinline struct thread *fallback_find(struct task_struct *task)
+{
+	__u32 tid = task->pid;
+	struct thread *t = bpf_map_lookup_elem(&threads_fallback, &tid);
+
+	return t && t->start_ns == task->start_boottime ? t : NULL;
+}
+
+/* The watched thread of a task, NULL: not ours. */
+static __always_inline struct thread *thread_find(struct task_struct *task)
+{
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+
+	if (t || !fallback_used)
+		return t;
+	return fallback_find(task);
+}
+
+static __always_inline struct thread *fallback_create(struct task_struct *task)
+{
+	static const struct thread none; /* too large for the stack */
+	__u32 tid = task->pid;
+	struct thread *t;
+
+	count_loss(WIRE_LOSS_STORAGE);
+	fallback_used = true;
+	if (bpf_map_update_elem(&threads_fallback, &tid, &none, BPF_ANY)) {
+		count_loss(WIRE_LOSS_THREAD);
+		return NULL;
+	}
+	t = bpf_map_lookup_elem(&threads_fallback, &tid);
+	if (t)
+		t->start_ns = task->start_boottime;
+	return t;
+}
+
+/*
+ * Begin to watch a task.  Its state stays WIRE_UNKNOWN until the caller or the first event says
+ * better: events may arrive on other CPUs from this moment on.
+ */
+static __always_inline struct thread *thread_create(struct task_struct *task, __u64 now)
+{
+	struct thread *t = NULL;
+
+	if (!config.test_no_storage)
+		t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t)
+		t = fallback_create(task);
+	if (!t)
+		return NULL;
+	if (t->born_ns)
+		return t;
+	t->born_ns = now;
+	t->since_ns = now;
+	t->start_ns = task->start_boottime;
+	t->tgid = task->tgid;
+	t->cpu = ~0;
+	t->utime_base_ns = task->utime;
+	t->stime_base_ns = task->stime;
+	return t;
+}
+
+static __always_inline bool in_window(__u64 now)
+{
+	return now >= window_begin_ns && now < window_end_ns;
+}
+
+/* Time of [since, now] that lies inside the window. */
+static __always_inline __u64 inside_ns(__u64 since, __u64 now)
+{
+	__u64 begin = window_begin_ns, end = window_end_ns;
+
+	if (since > begin)
+		begin = since;
+	if (now < end)
+		end = now;
+	return end > begin ? end - begin : 0;
+}
+
+/* Close the present state at `now` and enter the next: every ns goes to exactly one state. */
+static __always_inline void thread_enter(struct thread *t, __u8 state, __u64 now)
+{
+	__u8 former = t->state & (WIRE_STATES - 1);
+
+	if (now < t->since_ns) {
+		count_loss(WIRE_LOSS_CLOCK);
+		now = t->since_ns;
+	}
+	t->sums.state_ns[former] += inside_ns(t->since_ns, now);
+	t->since_ns = now;
+	t->state = state;
+}
+
+/* The exact sums as they stand at `now`, without changing them. */
+static __always_inline void thread_sums(struct wire_thread_sums *ret, struct thread *t,
+					struct task_struct *task, __u64 now)
+{
+	__u8 state = t->state & (WIRE_STATES - 1);
+
+	if (now > window_end_ns)
+		now = window_end_ns;
+	ret->head.ts_ns = now;
+	ret->head.tid = task->pid;
+	ret->head.kind = WIRE_SUMS;
+	ret->head.size = sizeof(*ret);
+	ret->tgid = task->tgid;
+	ret->dead = state == WIRE_DEAD;
+	ret->start_ns = t->start_ns;
+	ret->begin_ns = t->born_ns > window_begin_ns ? t->born_ns : window_begin_ns;
+	ret->end_ns = now > ret->begin_ns ? now : ret->begin_ns;
+	BPF_CORE_READ_STR_INTO(&ret->comm, task, comm);
+	ret->sums = t->sums;
+	ret->sums.state_ns[state] += inside_ns(t->since_ns, now);
+	ret->sums.utime_ns = task->utime - t->utime_base_ns;
+	ret->sums.stime_ns = task->stime - t->stime_base_ns;
+}
+
+#endif

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * wire.h - the one header that both sides share: records, sums, loss counters, configuration.
+ *
+ * Records are what a trace is made of.  The first group is written by the BPF programs (ring buffer
+ * or task iterator), the second by user space (facts about the host, the window, mappings) so that
+ * a saved trace needs nothing else to be explained.  All numbers are little-endian on every machine
+ * we run on, times are CLOCK_MONOTONIC nanoseconds, tids and tgids are those of the initial PID
+ * namespace unless the name says ns_.
+ *
+ * Append only: a changed layout or meaning bumps WIRE_VERSION.
+ */
+#ifndef PARASCOPE_WIRE_H
+#define PARASCOPE_WIRE_H
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#define WIRE_VERSION 1
+#define WIRE_COMM_LEN 16
+#define WIRE_SYSCALLS 512 /* syscall numbers below this one are classified */
+
+/*
+ * What a thread is doing, as the kernel side can tell it.  Exclusive; the times add up to the
+ * thread's life.  WIRE_FUTEX_WAIT is split by the model (lock, gil, condition, join).
+ */
+enum wire_state {
+	WIRE_UNKNOWN,
+	WIRE_ON_CPU,
+	WIRE_WOKEN,	/* runnable: woken, waiting for a CPU */
+	WIRE_PREEMPTED, /* runnable: lost the CPU without asking */
+	WIRE_FUTEX_WAIT,
+	WIRE_IO_DISK,
+	WIRE_IO_IPC, /* poll, epoll, sockets, pipes */
+	WIRE_SLEEP,
+	WIRE_CHILD,
+	WIRE_KLOCK, /* a kernel lock, e.g. mmap_lock */
+	WIRE_FAULT,
+	WIRE_STOPPED,
+	WIRE_OTHER,
+	WIRE_DEAD, /* after its last switch: no time is added */
+	WIRE_STATES = 16,
+};
+
+enum wire_kind {
+	WIRE_TASK = 1, /* a thread appears: seen at attach, or forked */
+	WIRE_SWITCH,   /* one sched_switch with a target thread on either side */
+	WIRE_WAKE,     /* a target thread is woken */
+	WIRE_FUTEX,    /* a futex call of a target thread returned */
+	WIRE_WORD,     /* the memory around a futex word, once per thread and word */
+	WIRE_EXEC,
+	WIRE_EXIT,
+	WIRE_SUMS, /* exact per-thread sums: at death, at stop */
+	/* made by user space */
+	WIRE_HOST = 32,
+	WIRE_WINDOW,
+	WIRE_PROC,
+	WIRE_SHARED, /* which file a shared futex word lies in */
+	WIRE_REGION, /* a range of addresses known to be one lock */
+	WIRE_LOSS,
+	WIRE_PROG, /* one BPF program: runs, time, misses */
+	WIRE_COST, /* what parascope itself used */
+	WIRE_KIND_MAX,
+};
+
+struct wire_head {
+	__u64 ts_ns;
+	__u32 tid;
+	__u16 kind; /* enum wire_kind */
+	__u16 size; /* of the whole record, a multiple of 8 */
+};
+
+/* Why a thread blocks: the system call it is in, from its saved user registers. */
+struct wire_block {
+	__u64 addr; /* futex: the word; other calls: first argument */
+	__u32 val;  /* futex: expected value */
+	__u32 op;   /* futex: operation with flags (futex2 calls are translated) */
+	__s32 nr;   /* system call, -1: none (page fault) */
+	__u32 word; /* futex: *addr at that moment */
+	__u32 aux;  /* futex: *(addr + 8): the owner of a pthread mutex */
+	__u32 pad;
+};
+
+/* wire_task.flags */
+#define WIRE_TASK_EXISTED (1 << 0) /* seen by the iterator, not born under our eyes */
+#define WIRE_TASK_BLOCKED (1 << 1) /* block is valid: it was blocked when first seen */
+
+struct wire_task {
+	struct wire_head head;
+	__u32 tgid;
+	__u32 parent_tgid; /* the tgid that forked it; for a thread its own tgid */
+	__u32 ns_tid;	   /* ids in the thread's own PID namespace */
+	__u32 ns_tgid;
+	__u64 start_ns; /* start_boottime: with tid the identity of a thread */
+	char comm[WIRE_COMM_LEN];
+	__u8 state; /* enum wire_state */
+	__u8 flags;
+	__u16 cpu;
+	__u32 pad;
+	struct wire_block block;
+};
+
+/* wire_switch.flags */
+#define WIRE_SWITCH_BLOCK (1 << 0) /* block is there */
+#define WIRE_SWITCH_RACED (1 << 1) /* prev was woken while it went to sleep: it is runnable */
+#define WIRE_SWITCH_VOLUNTARY (1 << 2)
+
+struct wire_switch {
+	struct wire_head head; /* tid: prev, 0 if it is not a target */
+	__u32 next_tid;	       /* 0 if it is not a target */
+	__u16 cpu;
+	__u8 prev_state; /* enum wire_state */
+	__u8 flags;
+	struct wire_block block; /* only if WIRE_SWITCH_BLOCK */
+};
+#define WIRE_SWITCH_SHORT (sizeof(struct wire_switch) - sizeof(struct wire_block))
+
+/* wire_wake.flags */
+#define WIRE_WAKE_IRQ (1 << 0)	 /* from an interrupt or timer: current is a bystander */
+#define WIRE_WAKE_OURS (1 << 1)	 /* the waker is a target thread */
+#define WIRE_WAKE_FUTEX (1 << 2) /* the waker is in a futex wake on addr */
+#define WIRE_WAKE_NEW (1 << 3)	 /* first wake-up of a new thread */
+#define WIRE_WAKE_EARLY (1 << 4) /* the thread had not gone to sleep yet */
+#define WIRE_WAKE_CTX (1 << 5)	 /* the IRQ flag could be determined */
+
+struct wire_wake {
+	struct wire_head head; /* tid: the woken thread */
+	__u32 waker_tid;
+	__u32 waker_tgid;
+	__u16 cpu;
+	__u16 flags;
+	__u32 pad;
+	__u64 addr; /* WIRE_WAKE_FUTEX: the word it wakes */
+};
+
+/* wire_futex.flags */
+#define WIRE_FUTEX_BLOCKED (1 << 0) /* the thread went to sleep inside the call */
+#define WIRE_FUTEX_OPEN (1 << 1)    /* the call began before the thread was watched */
+#define WIRE_FUTEX_VECTOR (1 << 2)  /* futex_waitv: addr is the first word or the woken one */
+
+struct wire_futex {
+	struct wire_head head; /* ts: return of the call */
+	__u64 enter_ns;	       /* 0: not noted (wakes; calls that began before) */
+	__u64 addr;
+	__u64 addr2; /* requeue, wake_op */
+	__s32 ret;   /* 0.. or -errno */
+	__u32 op;    /* operation with flags (futex2 calls are translated) */
+	__u32 val;
+	__u32 flags;
+};
+
+#define WIRE_WORD_BEFORE 48
+#define WIRE_WORD_LEN 80
+
+/* Bytes [addr & ~7 - WIRE_WORD_BEFORE, + WIRE_WORD_LEN) of the target when it blocked on addr. */
+struct wire_word {
+	struct wire_head head;
+	__u64 addr;
+	__u32 op;
+	__u32 val;
+	__u64 sp;    /* user stack pointer: a word just above it lives on the waiter's stack */
+	__u32 valid; /* first byte that could be read; WIRE_WORD_LEN: none */
+	__u32 tgid;
+	__u8 bytes[WIRE_WORD_LEN];
+};
+
+struct wire_exec {
+	struct wire_head head; /* tid: after the exec, equal to tgid */
+	__u32 old_tid;	       /* tid of the thread that called exec */
+	__u32 tgid;
+	__u64 start_ns;
+	char comm[WIRE_COMM_LEN];
+};
+
+struct wire_exit {
+	struct wire_head head;
+	__u32 tgid;
+	__s32 code; /* task->exit_code: as wait4 gives it */
+};
+
+/* Exact sums of one thread inside the window, kept in the kernel, independent of any lost record. */
+struct wire_sums {
+	__u64 state_ns[WIRE_STATES];
+	__u64 utime_ns; /* CPU time in user and in kernel mode; tick-sampled by the kernel */
+	__u64 stime_ns;
+	__u64 voluntary; /* switches */
+	__u64 involuntary;
+	__u64 migrations;
+	__u64 waits;	/* futex waits that slept and ended by a wake-up */
+	__u64 timeouts; /* ... by ETIMEDOUT */
+	__u64 interrupted;
+	__u64 again;	   /* did not wait: EAGAIN */
+	__u64 wakes;	   /* futex wake calls that woke somebody */
+	__u64 empty_wakes; /* ... nobody */
+	__u64 pad;
+};
+
+struct wire_thread_sums {
+	struct wire_head head;
+	__u32 tgid;
+	__u32 dead; /* 1: final, the thread is gone */
+	__u64 start_ns;
+	__u64 begin_ns; /* life inside the window */
+	__u64 end_ns;
+	char comm[WIRE_COMM_LEN]; /* threads name themselves after their birth */
+	struct wire_sums sums;
+};
+
+/* --- made by user space ------------------------------------------------------------------- */
+
+struct wire_host {
+	struct wire_head head;
+	char kernel[64];
+	char version[32]; /* of parascope */
+	__u32 cpus_online;
+	__u32 pad;
+	__s64 realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC when the window opened */
+};
+
+/* wire_window.flags */
+#define WIRE_WINDOW_COMMAND (1 << 0)	 /* run: the target was launched by us */
+#define WIRE_WINDOW_NO_CHILDREN (1 << 1) /* forked processes were not followed */
+#define WIRE_WINDOW_TIDS (1 << 2)	 /* single threads were selected */
+
+/* Written when the window opens (end_ns 0) and again when it has closed. */
+struct wire_window {
+	struct wire_head head;
+	__u64 begin_ns;
+	__u64 end_ns;
+	__u32 flags;
+	__u32 pad;
+};
+
+/* Facts about one process from /proc and its cgroup; written when first seen and at stop. */
+struct wire_proc {
+	struct wire_head head; /* tid: the tgid */
+	__u64 start_ns;
+	__u32 cpus_allowed;
+	__u32 quota_milli;  /* cgroup CPU quota in 1/1000 CPU, 0: none */
+	__u64 throttled_ns; /* cgroup, cumulative; 0 if unknown */
+	__u64 throttled;    /* times, cumulative */
+	__u64 pss_kib;	    /* 0 if not read */
+	char cmdline[128];  /* arguments joined by spaces, cut */
+};
+
+struct wire_shared {
+	struct wire_head head; /* tid: the tgid */
+	__u64 addr;
+	__u64 inode;
+	__u64 offset; /* of addr in the file */
+	__u32 dev;
+	__u32 pad;
+	char path[64]; /* tail of it */
+};
+
+enum wire_region_kind {
+	WIRE_REGION_GIL = 1,
+};
+
+/* [begin, end) of process tid is one lock, as a language runtime knows it. */
+struct wire_region {
+	struct wire_head head; /* tid: the tgid */
+	__u64 begin;
+	__u64 end;
+	__u32 region_kind;
+	__u32 pad;
+	char name[48];
+};
+
+enum wire_loss_kind {
+	WIRE_LOSS_MADE,	       /* records made; = received + dropped */
+	WIRE_LOSS_RING_FULL,   /* records dropped */
+	WIRE_LOSS_STORAGE,     /* task storage failed, the fallback table took the thread */
+	WIRE_LOSS_THREAD,      /* neither took it: the thread is not accounted */
+	WIRE_LOSS_READ,	       /* user memory could not be read */
+	WIRE_LOSS_CLOCK,       /* time went backwards between two events */
+	WIRE_LOSS_UNMATCHED,   /* a futex call returned that nobody saw begin */
+	WIRE_LOSS_SEQ,	       /* the iterator could not write a thread */
+	WIRE_LOSS_KERNEL_KINDS, /* the ones above are counted by the BPF programs */
+	WIRE_LOSS_RECEIVED = WIRE_LOSS_KERNEL_KINDS,
+	WIRE_LOSS_RECURSION, /* program runs skipped by the kernel */
+	WIRE_LOSS_LATE,	     /* records that came too late to be put in order */
+	WIRE_LOSS_SHARED,    /* shared futex words whose file could not be found */
+	WIRE_LOSS_SOURCE,    /* optional event sources this kernel does not have */
+	WIRE_LOSS_KINDS,
+};
+
+/* Cumulative; written when one changed and at stop. */
+struct wire_loss {
+	struct wire_head head;
+	__u64 count[WIRE_LOSS_KINDS];
+};
+
+struct wire_prog {
+	struct wire_head head;
+	char name[24];
+	__u64 runs; /* 0 unless the kernel's BPF statistics were on */
+	__u64 run_ns;
+	__u64 misses;
+	__u64 insns;
+};
+
+struct wire_cost {
+	struct wire_head head;
+	__u64 cpu_ns; /* parascope's own CPU inside the window */
+	__u64 rss_kib; /* peak */
+	__u64 maps_kib; /* kernel memory of its BPF maps */
+	__u64 ring_kib;
+};
+
+/* --- configuration: set before load ---------------------------------------------------------- */
+
+struct wire_config {
+	__u8 follow_children;
+	__u8 by_tid;	     /* targets holds tids, not tgids; nothing is followed but their forks */
+	__u8 test_no_storage; /* testing only: behave as if task storage failed */
+	__u8 pad[5];
+	__u64 ring_wake_bytes; /* wake the reader when so much waits for it */
+};
+
+/* Value of the map of targets: the process that had this id when the user named it. */
+struct wire_target {
+	__u64 start_ticks; /* start time since boot in USER_HZ ticks, as /proc/PID/stat has it */
+};
+
+#define WIRE_ASSERT(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type)
+WIRE_ASSERT(wire_head, 16);
+WIRE_ASSERT(wire_block, 32);
+WIRE_ASSERT(wire_task, 96);
+WIRE_ASSERT(wire_switch, 56);
+WIRE_ASSERT(wire_wake, 40);
+WIRE_ASSERT(wire_futex, 56);
+WIRE_ASSERT(wire_word, 128);
+WIRE_ASSERT(wire_exec, 48);
+WIRE_ASSERT(wire_exit, 24);
+WIRE_ASSERT(wire_sums, 224);
+WIRE_ASSERT(wire_thread_sums, 288);
+WIRE_ASSERT(wire_host, 128);
+WIRE_ASSERT(wire_window, 40);
+WIRE_ASSERT(wire_proc, 184);
+WIRE_ASSERT(wire_shared, 112);
+WIRE_ASSERT(wire_region, 88);
+WIRE_ASSERT(wire_loss, 16 + 8 * WIRE_LOSS_KINDS);
+WIRE_ASSERT(wire_prog, 72);
+WIRE_ASSERT(wire_cost, 48);
+WIRE_ASSERT(wire_config, 16);
+
+#endif
