@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fields.h - the layout of every record kind as data (private to user/trace).
+ *
+ * One table drives checking, formatting and parsing, so that a new kind or field is one row.  Every
+ * byte of a record is a field or a pad member of wire.h, which is zero.
+ */
+#ifndef PARASCOPE_TRACE_FIELDS_H
+#define PARASCOPE_TRACE_FIELDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/wire.h"
+
+enum field_form {
+	FIELD_UINT,
+	FIELD_SINT,
+	FIELD_HEX,
+	FIELD_STATE,  /* enum wire_state by name */
+	FIELD_STRING, /* NUL-terminated text */
+	FIELD_BYTES,
+};
+
+struct field {
+	const char *name;
+	uint16_t offset;
+	uint16_t size;
+	uint8_t form;
+	uint8_t limit; /* the value must be below this one, 0: any */
+};
+
+struct kind {
+	const char *name;
+	const struct field *fields;
+	uint16_t n_fields;
+	uint16_t size;
+	/*
+	 * A kind with a wire_block has it at the end (block != 0) and an 8-bit flags member with a
+	 * bit that says whether it is valid.  Without the bit the block is not part of the text
+	 * form, and if short_size is set not even of the record.
+	 */
+	uint16_t block;
+	uint16_t short_size;
+	uint16_t flags;
+	uint8_t block_flag;
+};
+
+/* NULL: no such kind. */
+const struct kind *kind_get(unsigned int kind);
+const struct kind *kind_find(const char *name, size_t len, unsigned int *ret_kind);
+
+/* Does the record say that its block is there?  True for kinds that have none. */
+static inline int kind_has_block(const struct kind *k, const void *rec)
+{
+	return !k->block || ((const uint8_t *)rec)[k->flags] & k->block_flag;
+}
+
+#endif
