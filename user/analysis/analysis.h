@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * analysis.h - from a finished model to a report.
+ */
+#ifndef PARASCOPE_ANALYSIS_H
+#define PARASCOPE_ANALYSIS_H
+
+#include "user/analysis/report.h"
+#include "user/model/model.h"
+
+#define ANALYSIS_MAX_LOCKS 256 /* rows; the others are counted in locks_total */
+#define ANALYSIS_MAX_PARTIES 16
+
+/*
+ * Everything the model knows, as numbers, with the verdict.  The model must be finished
+ * (model_finish) and must outlive the report, which points into it.
+ */
+struct report *analysis_report(const struct model *m);
+void report_free(struct report *r);
+
+/* Part of the report about locks; class_ns[i] of the i-th thread in model order is filled. */
+struct thread_times {
+	uint64_t id; /* thread id of the model, ascending */
+	uint64_t class_ns[CLASS_COUNT];
+	uint64_t top_ns;      /* longest wait time on one lock of class lock or gil */
+	const struct lock *top; /* that lock */
+	uint32_t top_row;	/* its id in the report, 0: none */
+};
+void analysis_locks(struct report *r, const struct model *m, struct thread_times *times, size_t n);
+
+/* Index into times of a thread id, -1: folded. */
+long thread_times_find(const struct thread_times *times, size_t n, uint64_t id);
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * report.h - what parascope has to say, as plain numbers: the contract between analysis and all
+ * renderers.  Every definition is in user/analysis/VERDICT.md and JSON_SCHEMA.md; a renderer
+ * computes nothing but ratios.
+ *
+ * Units: _ns are nanoseconds of CLOCK_MONOTONIC, share is 0..1.  Arrays are sorted for the reader
+ * (most important first) unless stated.  Strings from the target (comm, cmdline, paths) are raw
+ * bytes of the watched process: a renderer must escape them.
+ */
+#ifndef PARASCOPE_REPORT_H
+#define PARASCOPE_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/wire.h"
+
+/* Thread states of a report; exclusive, they add up to the thread's life inside the window. */
+enum report_state {
+	STATE_ON_CPU,
+	STATE_WOKEN,	 /* runnable: woken, waiting for a CPU */
+	STATE_PREEMPTED, /* runnable: lost the CPU */
+	STATE_LOCK,	 /* blocked on something with an owner */
+	STATE_GIL,	 /* blocked on a global lock that is handed round (GIL and its like) */
+	STATE_COND,	 /* condition, semaphore, barrier, join: waiting for work; no contention */
+	STATE_IO_DISK,
+	STATE_IO_IPC,
+	STATE_SLEEP,
+	STATE_CHILD,
+	STATE_KLOCK,
+	STATE_FAULT,
+	STATE_STOPPED,
+	STATE_OTHER,
+	STATE_UNKNOWN, /* the remainder; never hidden */
+	STATE_COUNT,
+};
+
+struct report_state_info {
+	const char *key;   /* "on_cpu": JSON member, without _ns */
+	const char *label; /* "on CPU": text */
+	const char *what;  /* one line of explanation */
+};
+extern const struct report_state_info report_states[STATE_COUNT];
+
+enum verdict_code {
+	VERDICT_GIL_BOUND,
+	VERDICT_LOCK_BOUND,
+	VERDICT_GIL_HELD_BLOCKED,
+	VERDICT_CPU_SHORT,
+	VERDICT_IO_OVERLAPPED,
+	VERDICT_IO_SERIAL,
+	VERDICT_IMBALANCED,
+	VERDICT_PARALLEL,
+	VERDICT_SEQUENTIAL, /* one thread does all the work, nobody waits for it */
+	VERDICT_IDLE,
+	VERDICT_TOO_SHORT,
+	VERDICT_UNCLEAR,
+	VERDICT_COUNT,
+};
+extern const char *const report_verdicts[VERDICT_COUNT]; /* "gil-bound", … */
+
+/* One number that led to the verdict. */
+struct report_evidence {
+	const char *key;  /* "serial_share" */
+	char label[48];	  /* "one thread on CPU while others waited for a lock" */
+	double value;
+	const char *unit; /* "share", "cpus", "ns", "count", "per_s" */
+};
+
+struct report_verdict {
+	enum verdict_code code;
+	char sentence[320]; /* the verdict line; ASCII, may hold a comm: escape it */
+	char advice[320];   /* what would change it; "" if nothing sensible */
+	double explained;   /* share of the lost thread time that it explains */
+	struct report_evidence evidence[8];
+	size_t n_evidence;
+};
+
+/* Time with exactly k threads in a state; bucket k for k < n, the last one holds k >= n - 1. */
+struct report_histogram {
+	uint64_t *ns;
+	size_t n;
+};
+
+struct report_parallelism {
+	uint64_t wall_ns;
+	uint64_t on_cpu_ns;  /* sum over threads */
+	double average;	     /* on_cpu_ns / wall_ns = sum of k * t_k / wall */
+	double demand;	     /* the same with runnable, lock and gil waiters added */
+	double ceiling;	     /* CPUs the target could have used */
+	char ceiling_why[64]; /* "2 CPUs online", "affinity: 1 CPU", "cgroup quota: 0.5 CPU" */
+	uint64_t serial_ns;  /* exactly one on CPU while at least one other waits on lock or gil */
+	struct report_histogram running; /* t_k */
+	struct report_histogram wanted;	 /* running + runnable + lock + gil */
+};
+
+/* Where the time of the threads went: rows add up to total_ns exactly. */
+struct report_budget {
+	uint64_t total_ns; /* sum of the lives of all threads inside the window */
+	uint64_t state_ns[STATE_COUNT];
+};
+
+struct report_process {
+	uint32_t pid;
+	uint32_t ns_pid; /* = pid unless in a PID namespace */
+	uint32_t ppid;
+	char comm[WIRE_COMM_LEN];
+	const char *cmdline; /* "" if unknown */
+	uint32_t threads;    /* seen inside the window */
+	uint32_t execs;
+	bool existed; /* before the window */
+	bool ended;   /* inside the window */
+	int exit_code; /* wait status, if ended */
+	uint64_t begin_ns, end_ns; /* life inside the window, relative to its begin */
+	struct report_parallelism par;
+	struct report_budget budget;
+	uint64_t throttled_ns, throttled; /* by its cgroup inside the window */
+};
+
+struct report_thread {
+	uint32_t pid;
+	uint32_t tid;
+	uint32_t ns_tid;
+	char comm[WIRE_COMM_LEN];
+	bool existed, ended, never_switched;
+	uint64_t begin_ns, end_ns; /* life inside the window, relative to its begin */
+	uint64_t life_ns;
+	uint64_t state_ns[STATE_COUNT];
+	uint64_t user_ns, system_ns; /* on_cpu split by the kernel's tick samples */
+	uint64_t voluntary, involuntary, migrations;
+	uint64_t waits, timeouts, interrupted, again, wakes, empty_wakes;
+	uint32_t top_lock; /* id of the lock it lost most time on, 0: none */
+	bool doubtful;	   /* stream and kernel sums disagree: records were lost */
+};
+
+/* Log-linear: REPORT_HIST_SUB slots per power of two from 1 ns; see report_hist_floor(). */
+#define REPORT_HIST_SUB 8
+#define REPORT_HIST_SLOTS (64 * REPORT_HIST_SUB)
+
+struct report_hist_slot {
+	uint64_t floor_ns; /* smallest value of the slot */
+	uint64_t count;
+};
+
+/* A thread's part in a lock. */
+struct report_party {
+	uint32_t tid; /* 0: unknown, see why */
+	uint32_t pid;
+	char comm[WIRE_COMM_LEN];
+	uint64_t ns;	 /* waiter: time waited; holder: waiting it is charged with; waker: 0 */
+	uint64_t count;	 /* waiter: waits; holder: hand-offs to it; waker: wakes */
+	const char *why; /* unknown holder: reason, else NULL */
+};
+
+enum report_lock_class {
+	LOCK_CLASS_LOCK, /* contention: counted as STATE_LOCK */
+	LOCK_CLASS_GIL,	 /* contention: STATE_GIL */
+	LOCK_CLASS_COND, /* no contention: STATE_COND */
+};
+
+struct report_lock {
+	uint32_t id;	  /* 1.. in order of the array */
+	const char *kind; /* "mutex", "pi-mutex", "robust-mutex", "rwlock", "gil", "hand-off lock",
+			     "condition", "semaphore", "barrier", "join", "futex", "wait-list" */
+	enum report_lock_class class;
+	char name[96];	  /* "GIL (CPython 3.11)", "mutex 0x7f..10", "file /dev/shm/x+0x10" */
+	uint32_t pid;	  /* private: its process; shared: 0 */
+	uint64_t addr;	  /* private: address of the object or word; shared: offset in the file */
+	bool shared;
+	uint32_t dev;
+	uint64_t inode;
+	uint64_t waits;	  /* logical acquisitions that had to wait and ended inside the window */
+	uint64_t open;	  /* waits still going on at the end of the window */
+	uint64_t carried; /* waits that had begun before the window */
+	uint64_t calls;	  /* futex calls that slept: re-waits of one acquisition counted each */
+	uint64_t timeouts, interrupted, again; /* futex calls that ended so */
+	uint64_t wakes, empty_wakes;
+	uint64_t wait_ns;    /* sum over waits, from first block to going on */
+	uint64_t blocked_ns; /* part of it really blocked */
+	uint64_t delay_ns;   /* part of it woken, waiting for a CPU */
+	uint64_t mean_ns, p50_ns, p99_ns, max_ns;
+	struct report_hist_slot *hist; /* only slots with a count */
+	size_t n_hist;
+	uint32_t waiters;     /* distinct threads */
+	uint32_t max_waiting; /* at once */
+	uint64_t first_ns, last_ns; /* first and last activity, relative to the window */
+	struct report_party *top_waiters, *top_holders, *top_wakers;
+	size_t n_top_waiters, n_top_holders, n_top_wakers;
+	const char *owner_note; /* why there is no holder ("no owner by design"), NULL if there is */
+};
+
+/* A slice of the window. */
+struct report_phase {
+	uint64_t begin_ns, end_ns; /* relative to the window */
+	double parallelism;
+	double waiting; /* average number of threads in lock or gil */
+	double runnable;
+};
+
+struct report_loss {
+	const char *key; /* "ring_full" */
+	const char *label;
+	uint64_t count;
+};
+
+struct report_prog {
+	char name[24];
+	uint64_t runs, run_ns, misses;
+};
+
+struct report_quality {
+	bool complete; /* nothing was lost, streams and sums agree */
+	uint64_t made, received, dropped;
+	struct report_loss loss[WIRE_LOSS_KINDS]; /* all kinds, zero ones too */
+	size_t n_loss;
+	uint64_t residual_ns;	  /* sum over threads of |life - sum of states|, kernel sums */
+	uint64_t disagreement_ns; /* sum over threads of on-CPU |stream - kernel sums| */
+	uint64_t unmapped_shared;
+	uint64_t locks_folded; /* locks beyond the table, added up in one row */
+	uint64_t own_cpu_ns;
+	uint64_t own_rss_kib, maps_kib, ring_kib;
+	struct report_prog *progs;
+	size_t n_progs;
+	bool prog_times; /* the kernel's BPF statistics were on: run_ns is measured */
+};
+
+struct report {
+	/* what and where */
+	char kernel[64], version[32];
+	uint32_t cpus_online;
+	int64_t realtime_ns; /* CLOCK_REALTIME at the begin of the window */
+	uint64_t begin_ns;   /* CLOCK_MONOTONIC */
+	uint64_t window_ns;
+	bool command;	   /* launched by us */
+	bool truncated;	   /* the trace ended before its window was closed */
+	const char *target; /* "4711 python3 service.py" or the command line; raw bytes */
+
+	struct report_verdict verdict;
+	struct report_parallelism par; /* the whole tree */
+	struct report_budget budget;
+	struct report_process *processes;
+	size_t n_processes;
+	struct report_thread *threads;
+	size_t n_threads;
+	struct report_lock *locks; /* by time lost: contention first */
+	size_t n_locks;
+	uint64_t locks_total; /* before the list was cut */
+	struct report_phase *phases;
+	size_t n_phases;
+	struct report_quality quality;
+};
+
+#endif

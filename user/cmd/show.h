@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * show.h - from a model to the user's eyes: format, width, colour, destination.
+ */
+#ifndef PARASCOPE_SHOW_H
+#define PARASCOPE_SHOW_H
+
+#include <stdbool.h>
+
+#include "user/base/opt.h"
+#include "user/model/model.h"
+
+struct show_opts {
+	const char *format;
+	const char *to; /* file, NULL: fd */
+	unsigned width; /* 0: of the terminal */
+	unsigned top;
+	bool all_threads, no_color, ascii;
+};
+
+/* Rows for a command's table; show is the member of type that is a struct show_opts. */
+#define SHOW_OPTIONS(type, show)                                                                        \
+	{ "format", 'f', OPT_STRING, offsetof(type, show.format), "NAME",                          \
+	  "text (default) or json", "Report", NULL },                                              \
+	{ "to", 0, OPT_STRING, offsetof(type, show.to), "FILE",                                    \
+	  "write the report to FILE instead of the terminal", "Report", NULL },                    \
+	{ "top", 0, OPT_UNSIGNED, offsetof(type, show.top), "N",                                   \
+	  "rows of each list (default 10)", "Report", NULL },                                      \
+	{ "all-threads", 0, OPT_FLAG, offsetof(type, show.all_threads), NULL,                      \
+	  "list every thread and process", "Report", NULL },                                       \
+	{ "width", 0, OPT_UNSIGNED, offsetof(type, show.width), "COLUMNS",                         \
+	  "width of the text (80-200; default: the terminal's, else 100)", "Report", NULL },       \
+	{ "no-color", 0, OPT_FLAG, offsetof(type, show.no_color), NULL,                            \
+	  "no colours, also by NO_COLOR in the environment", "Report", NULL },                     \
+	{ "ascii", 0, OPT_FLAG, offsetof(type, show.ascii), NULL,                                  \
+	  "plain ASCII, no bars of block characters", "Report", NULL }
+
+/* -EINVAL and message if the options make no sense: before anything is measured. */
+int show_check(const struct show_opts *opts);
+
+/* Finish the model, analyse, render and write to opts->to, else to fd. */
+int show_model(struct model *m, const struct show_opts *opts, int fd);
+
+#endif

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * watch.c - the loop around a session; see watch.h.
+ *
+ *	session ─► order ─► enrich ─┬─► writer
+ *	                            └─► model
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/base/fail.h"
+#include "user/cmd/cmd.h"
+#include "user/cmd/watch.h"
+#include "user/session/enrich.h"
+#include "user/session/session.h"
+#include "user/target/facts.h"
+#include "user/target/target.h"
+#include "version.h"
+
+/* Records of different CPUs are this much out of order at most, on a machine whose virtual CPUs
+ * may be taken away for a moment. */
+#define ORDER_NS 20000000ULL
+#define LOSS_EVERY_NS 1000000000ULL /* looking costs some system calls */
+
+struct watch {
+	struct watch_opts opts;
+	struct session *session;
+	struct trace_order *order;
+	struct enrich *enrich;
+	struct trace_writer *writer;
+	struct model *model;
+	struct wire_window window;
+	uint64_t cpu_at_start_ns;
+	struct wire_loss last_loss;
+	int signals; /* signalfd */
+	int signal;  /* the one that came, 0: none */
+};
+
+/* The end of the pipe: everything goes to the model, and to the file if one is wanted. */
+static int take(void *ctx, const struct wire_head *rec)
+{
+	struct watch *w = ctx;
+	int err = w->writer ? trace_writer_put(w->writer, rec) : 0;
+
+	return err ? err : model_apply(w->model, rec);
+}
+
+static int into_order(void *ctx, const struct wire_head *rec)
+{
+	struct watch *w = ctx;
+
+	return trace_order_put(w->order, rec);
+}
+
+static uint64_t own_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? fail(-errno, "cannot wait for signals: %s", strerror(errno)) : fd;
+}
+
+int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, bool command)
+{
+	struct session_opts session = {
+		.follow_children = !opts->no_children,
+		.by_tid = by_tid,
+		.ring_bytes = opts->ring_bytes,
+		.prog_stats = opts->prog_stats,
+		.verbose = opts->verbose,
+		.test_no_storage = opts->test_no_storage,
+	};
+	struct watch *w = xcalloc(1, sizeof(*w));
+	int err;
+
+	*ret = w;
+	w->opts = *opts;
+	w->window.head = (struct wire_head){ 0, 0, WIRE_WINDOW, sizeof(w->window) };
+	w->window.flags = (command ? WIRE_WINDOW_COMMAND : 0) |
+			  (opts->no_children ? WIRE_WINDOW_NO_CHILDREN : 0) |
+			  (by_tid ? WIRE_WINDOW_TIDS : 0);
+	w->signals = -1;
+	w->model = model_new();
+	w->enrich = enrich_new(take, w);
+	w->order = trace_order_new(ORDER_NS, enrich_put, w->enrich);
+	err = opts->save ? trace_writer_open(&w->writer, opts->save) : 0;
+	if (err)
+		return err;
+	w->signals = open_signals();
+	if (w->signals < 0)
+		return w->signals;
+	return session_open(&w->session, &session);
+}
+
+static int put_host(struct watch *w)
+{
+	struct wire_host rec = { .head = { session_now_ns(), 0, WIRE_HOST, sizeof(rec) } };
+	struct timespec real;
+	struct utsname name;
+
+	uname(&name);
+	snprintf(rec.kernel, sizeof(rec.kernel), "%.63s", name.release);
+	snprintf(rec.version, sizeof(rec.version), "%.31s", PARASCOPE_VERSION);
+	rec.cpus_online = facts_cpus_online();
+	clock_gettime(CLOCK_REALTIME, &real);
+	rec.realtime_offset_ns = (int64_t)real.tv_sec * 1000000000 + real.tv_nsec -
+				 (int64_t)session_now_ns();
+	return take(w, &rec.head);
+}
+
+static void sleep_until(uint64_t ns)
+{
+	struct timespec ts = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
+		;
+}
+
+int watch_start(struct watch *w, const struct target_list *targets)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < targets->n; i++)
+		err = session_target(w->session, (uint32_t)targets->items[i].id,
+				     targets->items[i].start_ticks);
+	if (!err)
+		err = session_snapshot(w->session, into_order, w);
+	if (err)
+		return err;
+	w->cpu_at_start_ns = own_cpu_ns();
+	w->window.begin_ns = session_now_ns() + SESSION_AHEAD_NS;
+	session_arm(w->session, w->window.begin_ns);
+	w->window.head.ts_ns = w->window.begin_ns;
+	err = put_host(w);
+	if (!err)
+		err = take(w, &w->window.head);
+	sleep_until(w->window.begin_ns);
+	if (!err)
+		err = trace_order_advance(w->order, w->window.begin_ns + ORDER_NS);
+	if (!err && !enrich_living(w->enrich))
+		err = fail(-ESRCH, "the target ended before it could be watched");
+	return err;
+}
+
+/* Losses are told when they grow, so that a trace which ends badly knows of them too. */
+static int put_loss(struct watch *w, bool last)
+{
+	struct wire_loss rec = { .head = { session_now_ns(), 0, WIRE_LOSS, sizeof(rec) } };
+	uint64_t dropped = w->last_loss.count[WIRE_LOSS_RING_FULL];
+
+	if (!last && rec.head.ts_ns - w->last_loss.head.ts_ns < LOSS_EVERY_NS)
+		return 0;
+	session_losses(w->session, &rec);
+	rec.count[WIRE_LOSS_LATE] = trace_order_late(w->order);
+	rec.count[WIRE_LOSS_SHARED] = enrich_unmapped(w->enrich);
+	w->last_loss = rec;
+	if (!last && rec.count[WIRE_LOSS_RING_FULL] == dropped)
+		return 0;
+	return take(w, &rec.head);
+}
+
+static int drain(struct watch *w)
+{
+	uint64_t now = session_now_ns();
+	int n = session_drain(w->session, into_order, w);
+	int err = n < 0 ? n : trace_order_advance(w->order, now);
+
+	return err ? err : put_loss(w, false);
+}
+
+static int left_ms(const struct watch *w)
+{
+	uint64_t now = session_now_ns(), end = w->window.begin_ns + w->opts.duration_ns;
+
+	if (!w->opts.duration_ns)
+		return SESSION_POLL_MS;
+	if (now >= end)
+		return 0;
+	if (end - now >= SESSION_POLL_MS * 1000000ULL)
+		return SESSION_POLL_MS;
+	return (int)((end - now) / 1000000) + 1;
+}
+
+static bool time_is_up(const struct watch *w)
+{
+	return w->opts.duration_ns &&
+	       session_now_ns() + SESSION_AHEAD_NS >= w->window.begin_ns + w->opts.duration_ns;
+}
+
+static void take_signal(struct watch *w)
+{
+	struct signalfd_siginfo info;
+
+	if (read(w->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		w->signal = (int)info.ssi_signo;
+}
+
+int watch_loop(struct watch *w, int fd)
+{
+	struct pollfd fds[] = {
+		{ session_fd(w->session), POLLIN, 0 },
+		{ w->signals, POLLIN, 0 },
+		{ fd, POLLIN, 0 },
+	};
+	int err;
+
+	w->signal = 0;
+	for (;;) {
+		if (time_is_up(w) || (fd < 0 && !enrich_living(w->enrich)))
+			return 0;
+		if (poll(fds, 3, left_ms(w)) < 0 && errno != EINTR)
+			return fail(-errno, "cannot wait for events: %s", strerror(errno));
+		err = drain(w);
+		if (err)
+			return err;
+		if (fds[1].revents)
+			take_signal(w);
+		if (w->signal || fds[2].revents)
+			return 0;
+	}
+}
+
+int watch_signal(const struct watch *w)
+{
+	return w->signal;
+}
+
+static int put_cost(struct watch *w)
+{
+	struct wire_cost rec = { .head = { session_now_ns(), 0, WIRE_COST, sizeof(rec) } };
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	rec.cpu_ns = own_cpu_ns() - w->cpu_at_start_ns;
+	rec.rss_kib = (uint64_t)usage.ru_maxrss;
+	session_memory(w->session, &rec.maps_kib, &rec.ring_kib);
+	return take(w, &rec.head);
+}
+
+int watch_stop(struct watch *w)
+{
+	uint64_t end = session_now_ns() + SESSION_AHEAD_NS;
+	int err;
+
+	if (w->opts.duration_ns && end > w->window.begin_ns + w->opts.duration_ns)
+		end = w->window.begin_ns + w->opts.duration_ns;
+	if (end < session_now_ns())
+		end = session_now_ns() + SESSION_AHEAD_NS;
+	session_disarm(w->session, end);
+	sleep_until(end + SESSION_AHEAD_NS);
+	err = session_drain(w->session, into_order, w);
+	if (err >= 0)
+		err = session_sums(w->session, into_order, w);
+	if (!err)
+		err = trace_order_flush(w->order);
+	if (!err)
+		err = enrich_finish(w->enrich);
+	if (!err)
+		err = put_loss(w, true);
+	if (!err)
+		err = session_progs(w->session, take, w);
+	if (!err)
+		err = put_cost(w);
+	w->window.end_ns = end;
+	w->window.head.ts_ns = end;
+	if (!err)
+		err = take(w, &w->window.head);
+	session_close(w->session); /* detached: from here on the target runs alone */
+	w->session = NULL;
+	return err;
+}
+
+int watch_report(struct watch *w, int fd)
+{
+	int err = w->writer ? trace_writer_commit(w->writer) : 0;
+
+	return err ? err : show_model(w->model, &w->opts.show, fd);
+}
+
+void watch_close(struct watch *w)
+{
+	if (!w)
+		return;
+	session_close(w->session);
+	trace_writer_close(w->writer);
+	trace_order_free(w->order);
+	enrich_free(w->enrich);
+	model_free(w->model);
+	if (w->signals >= 0)
+		close(w->signals);
+	free(w);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * watch.h - one watching from open to report, shared by attach and run.
+ */
+#ifndef PARASCOPE_WATCH_H
+#define PARASCOPE_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "user/cmd/show.h"
+#include "user/model/model.h"
+
+struct watch_opts {
+	struct show_opts show;
+	uint64_t duration_ns; /* 0: until the target ends or a signal comes */
+	const char *save;     /* trace file, NULL: none */
+	uint64_t ring_bytes;
+	bool no_children, prog_stats, verbose, quiet;
+	bool test_no_storage;
+	bool help;
+};
+
+#define WATCH_OPTIONS(type)                                                                        \
+	{ "duration", 'd', OPT_DURATION, offsetof(type, watch.duration_ns), "TIME",                \
+	  "stop after TIME (10s, 500ms, 2m); Ctrl-C stops earlier", "Session", NULL },             \
+	{ "output", 'o', OPT_STRING, offsetof(type, watch.save), "FILE",                           \
+	  "save the trace; `parascope report FILE` shows it again", "Session", NULL },             \
+	{ "no-children", 0, OPT_FLAG, offsetof(type, watch.no_children), NULL,                     \
+	  "do not follow processes that the target forks", "Session", NULL },                      \
+	{ "ring-size", 0, OPT_SIZE, offsetof(type, watch.ring_bytes), "SIZE",                      \
+	  "buffer between kernel and parascope (default 8M)", "Session", NULL },                   \
+	{ "prog-stats", 0, OPT_FLAG, offsetof(type, watch.prog_stats), NULL,                       \
+	  "have the kernel time every run of the BPF programs", "Session", NULL },                 \
+	{ "quiet", 'q', OPT_FLAG, offsetof(type, watch.quiet), NULL,                               \
+	  "no messages but errors", "Session", NULL },                                             \
+	{ "verbose", 'v', OPT_FLAG, offsetof(type, watch.verbose), NULL,                           \
+	  "also what libbpf says", "Session", NULL },                                              \
+	{ "test-no-storage", 0, OPT_FLAG, offsetof(type, watch.test_no_storage), NULL, NULL, NULL, \
+	  NULL }
+
+struct target_list;
+struct watch;
+
+/* Load everything and open the files; no window yet.  Signals are blocked from here on. */
+int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, bool command);
+/* Watch these; then the window opens. */
+int watch_start(struct watch *w, const struct target_list *targets);
+/*
+ * Until the duration is over, a signal comes, all target processes ended, or fd (-1: none) becomes
+ * readable.  What a signal does: the first ends the watching; watch_signal() tells which it was.
+ */
+int watch_loop(struct watch *w, int fd);
+int watch_signal(const struct watch *w);
+/* Close the window, take the sums; then the target is left alone. */
+int watch_stop(struct watch *w);
+/* Save and show. */
+int watch_report(struct watch *w, int fd);
+void watch_close(struct watch *w);
+
+#endif

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * wait.c - folds futex calls into logical acquisitions; see wait.h.
+ *
+ *	asleep ──call returns──► returned ──sleeps on the same lock again──► asleep   (one wait)
+ *	                            └── lets go, blocks elsewhere, runs on ──► closed
+ *
+ * A mutex is taken once its waiter goes on; the release is a futex wake by itself, because a mutex
+ * that was waited for is marked contended.  So "waits again without having released" is a lost race,
+ * exactly.  A GIL is given back without a system call when nobody waits, there the CPU time in
+ * between decides (MODEL_REWAIT_NS).  Conditions, semaphores and barriers are not folded: each call
+ * is a wait of its own.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "user/model/lock.h"
+#include "user/model/wait.h"
+#include "user/model/word.h"
+
+#define FUTEX_CMD_MASK 0x7f
+#define CMD(cmd) (1u << (cmd))
+/* WAIT, LOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2 */
+#define WAIT_CMDS (CMD(0) | CMD(6) | CMD(9) | CMD(11) | CMD(13))
+/* WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP, UNLOCK_PI, WAKE_BITSET, CMP_REQUEUE_PI */
+#define WAKE_CMDS (CMD(1) | CMD(3) | CMD(4) | CMD(5) | CMD(7) | CMD(10) | CMD(12))
+#define UNLOCK_PI 7
+#define ERESTARTSYS 512 /* kernel-internal results that a tracer sees, up to 516 */
+#define ERESTART_LAST 516
+
+static bool is_cmd(uint32_t op, uint32_t cmds)
+{
+	uint32_t cmd = op & FUTEX_CMD_MASK;
+
+	return cmd < 32 && (CMD(cmd) & cmds);
+}
+
+uint64_t thread_on_cpu_ns(const struct thread *t, uint64_t ts)
+{
+	uint64_t ns = t->state_ns[WIRE_ON_CPU];
+
+	if (t->state == WIRE_ON_CPU && ts > t->since_ns)
+		ns += ts - t->since_ns;
+	return ns;
+}
+
+/* The CPU time since the last call returned is short: it did not get the lock, or not for long. */
+static bool soon(const struct thread *t, uint64_t ts)
+{
+	return thread_on_cpu_ns(t, ts) - t->wait.on_cpu_at_end_ns < MODEL_REWAIT_NS;
+}
+
+static bool continues(const struct thread *t, const struct lock *l, uint64_t ts)
+{
+	const struct wait *w = &t->wait;
+
+	if (w->phase != WAIT_RETURNED || w->lock != l || w->released || !lock_kinds[l->kind].refold)
+		return false;
+	return lock_class(l) == CLASS_GIL ? soon(t, ts) : true;
+}
+
+/* It let go of the GIL a moment ago because it was asked to: the wait began there. */
+static uint64_t begin_of(const struct thread *t, const struct lock *l, uint64_t ts)
+{
+	if (l->kind == KIND_GIL && t->dropped == l && t->drop_ns &&
+	    thread_on_cpu_ns(t, ts) - t->drop_on_cpu_ns < MODEL_REWAIT_NS)
+		return t->drop_ns;
+	return ts;
+}
+
+static struct thread *find_by_ns_tid(struct model *m, const struct thread *t, uint32_t ns_tid)
+{
+	struct thread *owner, *next;
+
+	if (!ns_tid)
+		return NULL;
+	if (t->ns_tid == t->tid) {
+		HASH_FIND(hh, m->by_tid, &ns_tid, sizeof(ns_tid), owner);
+		return owner;
+	}
+	HASH_ITER(hh, m->by_tid, owner, next)
+		if (owner->ns_tid == ns_tid && owner->process == t->process)
+			return owner;
+	return NULL;
+}
+
+static void note_owner(struct model *m, struct thread *t, struct lock *l,
+		       const struct wire_block *b, uint64_t ts)
+{
+	uint32_t ns_tid = word_owner(l->kind, b);
+	struct thread *owner = find_by_ns_tid(m, t, ns_tid);
+
+	if (owner && owner != t)
+		lock_seen_held(m, l, owner, ts);
+	else if (ns_tid)
+		lock_hold(m, l, NULL, ts);
+}
+
+void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, uint64_t ts)
+{
+	struct lock *l = lock_find(m, t->process, b->addr, b->op, b->val);
+	struct wait *w = &t->wait;
+
+	if (w->phase != WAIT_ASLEEP && w->lock == l && w->timed_out && !w->released && soon(t, ts))
+		l->rewaits++;
+	if (w->phase == WAIT_ASLEEP && w->lock == l) {
+		/* slept, was interrupted inside the call and sleeps again */
+	} else if (!continues(t, l, ts)) {
+		wait_close(m, t);
+		*w = (struct wait){ .lock = l, .begin_ns = begin_of(t, l, ts) };
+	}
+	w->phase = WAIT_ASLEEP;
+	w->got_it = false;
+	t->asleep_on = l;
+	t->counted_class = (uint8_t)lock_class(l);
+	if (l->kind == KIND_GIL && t->dropped == l)
+		t->drop_ns = 0;
+	note_owner(m, t, l, b, ts);
+	lock_sleepers(m, l, 1, ts);
+}
+
+void wait_slept(struct model *m, struct thread *t, uint64_t from, uint64_t to)
+{
+	uint64_t ns = model_inside_ns(m, from, to);
+	struct lock *l = t->asleep_on;
+
+	if (!l)
+		return;
+	lock_sleepers(m, l, -1, to);
+	lock_party(m, l, t)->blocked_ns += ns;
+	l->blocked_ns += ns;
+	l->last_ns = to;
+	t->wait.slept_ns = to;
+	t->wait.blocked_ns += ns;
+	t->asleep_on = NULL;
+}
+
+void wait_delayed(struct model *m, struct thread *t, uint64_t from, uint64_t to)
+{
+	uint64_t ns = model_inside_ns(m, from, to);
+
+	if (t->wait.phase != WAIT_ASLEEP)
+		return;
+	t->wait.delay_ns += ns;
+	t->wait.lock->delay_ns += ns;
+}
+
+static void account(struct model *m, struct thread *t, uint64_t ns)
+{
+	struct wait *w = &t->wait;
+	struct lock *l = w->lock;
+	struct party *p = lock_party(m, l, t);
+
+	l->wait_ns += ns;
+	m->total_wait_ns += ns;
+	p->wait_ns += ns;
+	if (ns > l->max_ns)
+		l->max_ns = ns;
+	if (w->carried)
+		l->carried++;
+}
+
+void wait_close(struct model *m, struct thread *t)
+{
+	struct wait *w = &t->wait;
+	uint64_t ns;
+
+	if (w->phase == WAIT_ASLEEP && !t->asleep_on) {
+		/* its return was not seen: restarted after a signal, or the record was lost */
+		w->phase = WAIT_RETURNED;
+		w->end_ns = w->slept_ns;
+		w->got_it = true;
+	}
+	if (w->phase != WAIT_RETURNED) {
+		w->phase = WAIT_NONE;
+		return;
+	}
+	w->phase = WAIT_NONE;
+	if (w->end_ns <= model_begin_ns(m) || w->begin_ns >= model_end_ns(m))
+		return;
+	ns = model_inside_ns(m, w->begin_ns, w->end_ns);
+	if (w->end_ns >= model_end_ns(m)) { /* ended after the window: open at its end */
+		w->lock->open++;
+		account(m, t, ns);
+		return;
+	}
+	account(m, t, ns);
+	hist_add(&w->lock->hist, ns);
+	if (w->got_it) {
+		w->lock->waits++;
+		lock_party(m, w->lock, t)->waits++;
+	} else {
+		w->lock->aborted++;
+	}
+}
+
+void wait_finish(struct model *m, struct thread *t, uint64_t end)
+{
+	struct wait *w = &t->wait;
+
+	if (w->phase == WAIT_RETURNED)
+		wait_close(m, t);
+	if (w->phase != WAIT_ASLEEP)
+		return;
+	w->phase = WAIT_NONE;
+	w->lock->open++;
+	account(m, t, model_inside_ns(m, w->begin_ns, end));
+}
+
+static void count_result(struct model *m, struct lock *l, const struct wire_futex *f)
+{
+	bool inside = f->head.ts_ns >= model_begin_ns(m) && f->head.ts_ns < model_end_ns(m);
+
+	if (!inside)
+		return;
+	if (f->flags & WIRE_FUTEX_BLOCKED)
+		l->calls++;
+	if (f->ret == -ETIMEDOUT)
+		l->timeouts++;
+	else if (f->ret == -EAGAIN)
+		l->again++;
+	else if (f->ret == -EINTR || (f->ret <= -ERESTARTSYS && f->ret >= -ERESTART_LAST))
+		l->interrupted++;
+}
+
+/* A call that was to sleep is over. */
+static void wait_returned(struct model *m, struct thread *t, const struct wire_futex *f)
+{
+	struct wait *w = &t->wait;
+	uint64_t ts = f->head.ts_ns;
+	struct lock *l;
+
+	if (w->phase == WAIT_ASLEEP) {
+		l = w->lock; /* a requeue may have moved it, the wait is still for this one */
+		count_result(m, l, f);
+		if (!w->calls && f->enter_ns && f->enter_ns < w->begin_ns)
+			w->begin_ns = f->enter_ns;
+		w->calls++;
+		w->phase = WAIT_RETURNED;
+		w->end_ns = ts;
+		w->got_it = f->ret >= 0;
+		w->timed_out = f->ret == -ETIMEDOUT;
+		w->on_cpu_at_end_ns = thread_on_cpu_ns(t, ts);
+		if (w->got_it && lock_class(l) != CLASS_COND)
+			lock_hold(m, l, t, ts);
+		if (!lock_kinds[l->kind].refold)
+			wait_close(m, t);
+		return;
+	}
+	/* did not sleep: EAGAIN, a race won, or the record of the sleep was lost */
+	l = lock_find(m, t->process, f->addr, f->op, f->val);
+	count_result(m, l, f);
+	if (w->phase == WAIT_RETURNED && w->lock == l && continues(t, l, ts)) {
+		w->end_ns = ts;
+		w->got_it = f->ret >= 0 || f->ret == -EAGAIN;
+		w->on_cpu_at_end_ns = thread_on_cpu_ns(t, ts);
+	}
+}
+
+static void wake_call(struct model *m, struct thread *t, const struct wire_futex *f)
+{
+	struct lock *l = lock_lookup(m, t->process, f->addr, f->op);
+	bool woke = f->ret > 0 || (f->ret == 0 && (f->op & FUTEX_CMD_MASK) == UNLOCK_PI);
+	uint64_t when = f->enter_ns ? f->enter_ns : f->head.ts_ns;
+
+	if (!l && f->ret < 0)
+		return;
+	if (!l)
+		l = lock_find(m, t->process, f->addr, f->op, 0);
+	if (f->head.ts_ns >= model_begin_ns(m) && f->head.ts_ns < model_end_ns(m)) {
+		l->wakes += woke;
+		l->empty_wakes += !woke && f->ret == 0;
+	}
+	l->active = true;
+	l->last_ns = f->head.ts_ns;
+	if (!lock_releases(l, f->addr))
+		return;
+	if (t->wait.lock == l && t->wait.phase != WAIT_ASLEEP) {
+		t->wait.released = true;
+		wait_close(m, t);
+	}
+	if (l->holder_id == t->id) /* else it was handed on while this call returned */
+		lock_hold(m, l, NULL, f->head.ts_ns);
+	if (lock_class(l) == CLASS_GIL) {
+		t->dropped = l;
+		t->drop_ns = when;
+		t->drop_on_cpu_ns = thread_on_cpu_ns(t, when);
+	}
+}
+
+void wait_call(struct model *m, struct thread *t, const struct wire_futex *f)
+{
+	if (is_cmd(f->op, WAIT_CMDS))
+		wait_returned(m, t, f);
+	else if (is_cmd(f->op, WAKE_CMDS))
+		wake_call(m, t, f);
+}
+
+void wait_woken(struct model *m, struct thread *t, struct thread *waker, const struct wire_wake *w)
+{
+	struct lock *l = t->asleep_on;
+
+	if (!l)
+		return;
+	if (!(w->flags & WIRE_WAKE_FUTEX) || !waker) {
+		l->wakes_by_other++;
+		return;
+	}
+	l->wakes_by_thread++;
+	lock_party(m, l, waker)->wakes++;
+	/* its own waiters hand it round */
+	if (lock_party(m, l, waker)->blocked_ns)
+		l->wakes_by_waiter++;
+	if (l->holder_id == waker->id)
+		lock_hold(m, l, NULL, w->head.ts_ns);
+	lock_learn(l);
+}

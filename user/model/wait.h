@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * wait.h - one logical acquisition after the other: what a thread's futex calls and sleeps add up to.
+ */
+#ifndef PARASCOPE_WAIT_H
+#define PARASCOPE_WAIT_H
+
+#include "user/model/model.h"
+
+/* The thread falls asleep on a word (also: was asleep when first seen). */
+void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, uint64_t ts);
+
+/* A stretch of sleep on its lock is over, [from, to); then it may wait for a CPU. */
+void wait_slept(struct model *m, struct thread *t, uint64_t from, uint64_t to);
+void wait_delayed(struct model *m, struct thread *t, uint64_t from, uint64_t to);
+
+/* A futex call returned. */
+void wait_call(struct model *m, struct thread *t, const struct wire_futex *f);
+
+/* The thread was woken; waker NULL: an interrupt, a timer or somebody who is not a target. */
+void wait_woken(struct model *m, struct thread *t, struct thread *waker, const struct wire_wake *w);
+
+/* The thread does something else (blocks elsewhere, dies, the window ends): no more re-waits. */
+void wait_close(struct model *m, struct thread *t);
+
+/* End of the window: what is still asleep is open. */
+void wait_finish(struct model *m, struct thread *t, uint64_t end);
+
+/* CPU time of the thread up to ts. */
+uint64_t thread_on_cpu_ns(const struct thread *t, uint64_t ts);
+
+#endif

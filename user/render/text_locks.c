@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * text_locks.c - who waited, on what, behind whom.  What has an owner (contention) stands apart
+ * from what threads wait on for work; locks that cost little get one line in a table.
+ *
+ *	CONTENTION  waiting for a lock that somebody holds
+ *	  L1  GIL (CPython 3.11)  pid 4711                                32.4 % of all thread time
+ *	      waits 1,854   total 9.71 s   mean 5.24 ms   p50 5.07 ms   p99 5.63 ms   max 12.3 ms
+ *	      waiters 2 (0.97 on average, at most 1 at once)   blocked 9.51 s
+ *	      wait times from 4.10 us ▁▁▁▁▁▁▁▁▁▁█▁ to 16.8 ms
+ *	      waiting                                    | blocked by
+ *	        4.85 s  50.0 %     927 x  4713 Thread-1  |  4.80 s  49.4 %  464 x  4714 Thread-2
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "user/analysis/report.h"
+#include "user/base/escape.h"
+#include "user/render/text_parts.h"
+
+#define BLOCK_SHARE 0.01 /* of all thread time: from here on a lock gets a block of its own */
+#define COND_BLOCKS 3	 /* blocks of the section that is no contention */
+#define PARTY_ROWS 5
+
+struct section {
+	const char *heading, *note, *none;
+	bool contention;
+};
+
+static bool is_contention(const struct report_lock *l)
+{
+	return l->class != LOCK_CLASS_COND;
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+static void add_lock_name(struct buf *out, const struct text *t, const struct report_lock *l)
+{
+	const char *kind = l->kind ? l->kind : "lock";
+	bool named = *l->name != '\0';
+
+	/* "mutex 0x7f..10" and "GIL (CPython 3.11)" say what they are themselves. */
+	if (!named || (l->class != LOCK_CLASS_GIL && !text_starts_with(l->name, kind)))
+		buf_printf(out, "%s%s", kind, named ? " " : "");
+	if (named)
+		escape_add(out, TEXT_ARRAY(l->name), ESCAPE_NO_LIMIT, t->unicode);
+	else if (l->addr)
+		buf_printf(out, " 0x%llx", (unsigned long long)l->addr);
+}
+
+static void add_party_name(struct buf *out, const struct text *t, const struct report_party *p,
+			   const struct report_lock *l)
+{
+	if (!p->tid) {
+		buf_puts(out, p->why ? "unknown, see below" : "unknown");
+		return;
+	}
+	/* Ids first: they must survive when the name is cut. */
+	if (p->pid != l->pid && t->r->n_processes > 1)
+		buf_printf(out, "%u/", p->pid);
+	buf_printf(out, "%u ", p->tid);
+	escape_add(out, TEXT_ARRAY(p->comm), ESCAPE_NO_LIMIT, t->unicode);
+}
+
+/* --- the two columns ------------------------------------------------------------------------- */
+
+/* One side of a block: its parties and what the list leaves out. */
+struct side {
+	const char *heading;
+	const struct report_party *parties;
+	size_t n, shown;
+	uint64_t total_ns, total; /* of all parties; total_ns 0: count only */
+	uint64_t distinct;	  /* parties altogether, 0: not known */
+	bool by_count;
+};
+
+static void party_numbers(struct buf *out, const struct side *s, uint64_t ns, uint64_t count,
+			  int width)
+{
+	if (s->by_count)
+		buf_printf(out, "%8s %7s  ", unit_count(count).s, unit_share(count, s->total).s);
+	else
+		buf_printf(out, "%8s %7s  ", unit_ns(ns).s, unit_share(ns, s->total_ns).s);
+	if (!s->by_count && width >= 44)
+		buf_printf(out, "%7s %c  ", count ? unit_count(count).s : "", count ? 'x' : ' ');
+}
+
+/* Row i of a side in at most width columns: a party, then perhaps the rest. */
+static void side_row(struct buf *out, const struct text *t, const struct report_lock *l,
+		     const struct side *s, size_t i, int width)
+{
+	uint64_t ns = s->total_ns, count = s->total;
+	struct buf line = { 0 };
+
+	if (i < s->shown) {
+		const struct report_party *p = &s->parties[i];
+
+		party_numbers(&line, s, p->ns, p->count, width);
+		add_party_name(&line, t, p, l);
+	} else {
+		for (size_t k = 0; k < s->shown; k++) {
+			ns -= s->parties[k].ns < ns ? s->parties[k].ns : ns;
+			count -= s->parties[k].count < count ? s->parties[k].count : count;
+		}
+		party_numbers(&line, s, ns, s->by_count ? count : 0, width);
+		if (s->distinct > s->shown)
+			buf_printf(&line, "%s more", unit_count(s->distinct - s->shown).s);
+		else
+			buf_puts(&line,
+				 s->by_count || s->shown < s->n ? "others" : "not attributed");
+	}
+	text_cell(out, line.data, line.len, width, false, t->unicode);
+	buf_free(&line);
+}
+
+/* Rows of a side: the parties shown, and one more if something is left over. */
+static size_t side_rows(const struct side *s)
+{
+	uint64_t sum_ns = 0, sum = 0;
+	bool rest;
+
+	for (size_t i = 0; i < s->shown; i++) {
+		sum_ns += s->parties[i].ns;
+		sum += s->parties[i].count;
+	}
+	rest = s->by_count ? sum < s->total : sum_ns < s->total_ns - s->total_ns / 2000;
+	return s->shown + (rest || s->distinct > s->shown);
+}
+
+static void print_sides(struct text *t, const struct report_lock *l, const struct side *left,
+			const struct side *right, int indent)
+{
+	const char *bar = t->unicode ? "│" : "|";
+	int half = (t->width - indent - 3) / 2;
+	size_t rows = left->n ? side_rows(left) : 0, right_rows = right->n ? side_rows(right) : 0;
+	size_t n = rows > right_rows ? rows : right_rows;
+
+	text_style(t, TEXT_DIM);
+	buf_pad(t->out, ' ', (size_t)indent);
+	text_cell(t->out, left->heading, strlen(left->heading), half, false, t->unicode);
+	if (right->n)
+		buf_printf(t->out, " %s %s", bar, right->heading);
+	text_end_line(t, true);
+	for (size_t i = 0; i < n; i++) {
+		buf_pad(t->out, ' ', (size_t)indent);
+		if (i < rows)
+			side_row(t->out, t, l, left, i, half);
+		else
+			buf_pad(t->out, ' ', (size_t)half);
+		if (right->n) {
+			buf_printf(t->out, " %s ", bar);
+			if (i < right_rows)
+				side_row(t->out, t, l, right, i, half);
+		}
+		text_end_line(t, false);
+	}
+}
+
+/* --- one lock -------------------------------------------------------------------------------- */
+
+static void print_title(struct text *t, const struct report_lock *l)
+{
+	struct unit_text share = unit_share(l->wait_ns, t->r->budget.total_ns);
+	struct buf name = { 0 };
+	char tail[80], id[16];
+	int room, used;
+
+	snprintf(tail, sizeof(tail), "%s of all thread time", share.s);
+	snprintf(id, sizeof(id), "L%u", l->id);
+	add_lock_name(&name, t, l);
+	if (l->shared)
+		buf_puts(&name, "  shared between processes");
+	else if (l->pid)
+		buf_printf(&name, "  pid %u", l->pid);
+	room = t->width - 6 - 2 - (int)strlen(tail);
+	text_style(t, TEXT_BOLD);
+	buf_printf(t->out, "  %-3s ", id);
+	room -= (int)strlen(id) > 3 ? (int)strlen(id) - 3 : 0;
+	used = escape_cut(t->out, name.data, name.len, room, t->unicode);
+	text_style(t, TEXT_PLAIN);
+	buf_pad(t->out, ' ', (size_t)(room - used + 2));
+	buf_printf(t->out, "%s\n", tail);
+	buf_free(&name);
+}
+
+static void flow_count(struct text_flow *f, const char *label, uint64_t n, const char *note)
+{
+	if (n)
+		text_flow(f, "%s %s%s", label, unit_count(n).s, note);
+}
+
+static void print_numbers(struct text *t, const struct report_lock *l, int indent)
+{
+	struct text_flow f = { .t = t, .indent = indent };
+
+	text_flow(&f, "waits %s%s", unit_count(l->waits).s, l->waits ? "" : " (none has ended)");
+	text_flow(&f, "total %s", unit_ns(l->wait_ns).s);
+	if (l->waits) {
+		text_flow(&f, "mean %s", unit_ns(l->mean_ns).s);
+		text_flow(&f, "p50 %s", unit_ns(l->p50_ns).s);
+		text_flow(&f, "p99 %s", unit_ns(l->p99_ns).s);
+		text_flow(&f, "max %s", unit_ns(l->max_ns).s);
+	}
+	text_flow_end(&f);
+	text_flow(&f, "waiters %s (%s on average, at most %s at once)", unit_count(l->waiters).s,
+		  unit_decimal(unit_ratio((double)l->wait_ns, (double)t->r->window_ns), 2).s,
+		  unit_count(l->max_waiting).s);
+	text_flow(&f, "blocked %s", unit_ns(l->blocked_ns).s);
+	if (l->delay_ns)
+		text_flow(&f, "ready, but no CPU free %s", unit_ns(l->delay_ns).s);
+	flow_count(&f, "still waiting at the end", l->open, "");
+	flow_count(&f, "waiting before the window", l->carried, "");
+	if (l->waits && l->calls > l->waits)
+		text_flow(&f, "futex calls %s (%s per wait)", unit_count(l->calls).s,
+			  unit_decimal((double)l->calls / (double)l->waits, 1).s);
+	flow_count(&f, "timeouts", l->timeouts, "");
+	flow_count(&f, "interrupted", l->interrupted, " (EINTR)");
+	flow_count(&f, "too late to wait", l->again, " (EAGAIN)");
+	flow_count(&f, "wakes that woke nobody", l->empty_wakes, "");
+	text_flow_end(&f);
+}
+
+#define OCTAVES 64
+
+/* The log-linear histogram, added up per power of two. */
+static void print_times(struct text *t, const struct report_lock *l, int indent)
+{
+	static const char hint[] = "each mark twice as long as the one before";
+	struct text_flow f = { .t = t, .indent = indent };
+	double octave[OCTAVES] = { 0 }, max = 0;
+	struct buf spark = { 0 };
+	int first = OCTAVES, last = -1;
+
+	for (size_t i = 0; i < l->n_hist; i++) {
+		int k = 63 - __builtin_clzll(l->hist[i].floor_ns | 1);
+
+		if (!l->hist[i].count)
+			continue;
+		octave[k] += (double)l->hist[i].count;
+		max = octave[k] > max ? octave[k] : max;
+		first = k < first ? k : first;
+		last = k > last ? k : last;
+	}
+	if (last <= first)
+		return;
+	text_spark(&spark, octave + first, (size_t)(last - first + 1), max, t->unicode);
+	text_flow(&f, "wait times from %s %s to %s", unit_ns(1ull << first).s, spark.data,
+		  unit_ns(last < OCTAVES - 1 ? 2ull << last : UINT64_MAX).s);
+	if (f.used + 3 + (int)strlen(hint) <= t->width)
+		text_flow(&f, "%s", hint);
+	text_flow_end(&f);
+	buf_free(&spark);
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Who made them wait: holders where the lock has owners, else those who woke them. */
+static struct side right_side(const struct report_lock *l)
+{
+	struct side s = { 0 };
+
+	if (l->n_top_holders)
+		return (struct side){ .heading = "blocked by",
+				      .parties = l->top_holders,
+				      .n = l->n_top_holders,
+				      .shown = least(l->n_top_holders, PARTY_ROWS),
+				      .total_ns = l->wait_ns };
+	if (!l->n_top_wakers)
+		return s;
+	s = (struct side){ .heading = "woken by",
+			   .parties = l->top_wakers,
+			   .n = l->n_top_wakers,
+			   .shown = least(l->n_top_wakers, PARTY_ROWS),
+			   .by_count = true };
+	for (size_t i = 0; i < s.n; i++)
+		s.total += l->top_wakers[i].count;
+	if (l->wakes > s.total)
+		s.total = l->wakes;
+	return s;
+}
+
+/* Why a holder is unknown, in full: the column has room for a few words only. */
+static void print_reasons(struct text *t, const struct report_lock *l, const struct side *right,
+			  int indent)
+{
+	for (size_t i = 0; i < right->shown; i++)
+		if (right->parties == l->top_holders && !right->parties[i].tid &&
+		    right->parties[i].why)
+			text_wrapf(t, TEXT_DIM, indent, "unknown for %s: %s",
+				   unit_ns(right->parties[i].ns).s, right->parties[i].why);
+}
+
+static void print_lock(struct text *t, const struct report_lock *l)
+{
+	const int indent = 6;
+	struct side right = right_side(l);
+	struct side left = { .heading = "waiting",
+			     .parties = l->top_waiters,
+			     .n = l->n_top_waiters,
+			     .shown = least(l->n_top_waiters, PARTY_ROWS),
+			     .total_ns = l->wait_ns,
+			     .total = l->waits,
+			     .distinct = l->waiters };
+
+	print_title(t, l);
+	print_numbers(t, l, indent);
+	print_times(t, l, indent);
+	if (left.n || right.n)
+		print_sides(t, l, &left, &right, indent);
+	print_reasons(t, l, &right, indent);
+	if (l->owner_note)
+		text_wrapf(t, TEXT_DIM, indent, "holder: %s", l->owner_note);
+}
+
+/* --- the table of the others ------------------------------------------------------------------ */
+
+static void id_cell(struct buf *out, const struct text *t, const void *row)
+{
+	(void)t;
+	buf_printf(out, "L%u", ((const struct report_lock *)row)->id);
+}
+
+static void lock_name_cell(struct buf *out, const struct text *t, const void *row)
+{
+	add_lock_name(out, t, row);
+}
+
+static void lock_pid_cell(struct buf *out, const struct text *t, const void *row)
+{
+	const struct report_lock *l = row;
+
+	if (l->pid && t->r->n_processes > 1)
+		buf_printf(out, "%u", l->pid);
+}
+
+static void lock_share_cell(struct buf *out, const struct text *t, const void *row)
+{
+	text_share_cell(out, ((const struct report_lock *)row)->wait_ns, t->r->budget.total_ns);
+}
+
+#define COUNT_CELL(name, member)                                                                   \
+	static void name(struct buf *out, const struct text *t, const void *row)                   \
+	{                                                                                          \
+		const struct report_lock *l = row;                                                 \
+                                                                                                   \
+		(void)t;                                                                           \
+		if (l->member)                                                                     \
+			buf_puts(out, unit_count(l->member).s);                                    \
+	}
+COUNT_CELL(waits_cell, waits)
+COUNT_CELL(waiters_cell, waiters)
+COUNT_CELL(open_cell, open)
+
+#define TIME_CELL(name, member)                                                                    \
+	static void name(struct buf *out, const struct text *t, const void *row)                   \
+	{                                                                                          \
+		const struct report_lock *l = row;                                                 \
+                                                                                                   \
+		(void)t;                                                                           \
+		if (l->member)                                                                     \
+			buf_puts(out, unit_ns(l->member).s);                                       \
+	}
+TIME_CELL(total_cell, wait_ns)
+TIME_CELL(mean_cell, mean_ns)
+TIME_CELL(p99_cell, p99_ns)
+TIME_CELL(max_cell, max_ns)
+
+static void party_cell(struct buf *out, const struct text *t, const struct report_lock *l,
+		       const struct report_party *parties, size_t n)
+{
+	struct buf name = { 0 };
+
+	if (n) {
+		add_party_name(&name, t, &parties[0], l);
+		escape_cut(out, name.data, name.len, 24, t->unicode);
+	}
+	buf_free(&name);
+}
+
+static void holder_cell(struct buf *out, const struct text *t, const void *row)
+{
+	const struct report_lock *l = row;
+
+	party_cell(out, t, l, l->top_holders, l->n_top_holders);
+}
+
+static void waker_cell(struct buf *out, const struct text *t, const void *row)
+{
+	const struct report_lock *l = row;
+
+	if (!l->n_top_holders)
+		party_cell(out, t, l, l->top_wakers, l->n_top_wakers);
+}
+
+static const struct text_column lock_columns[] = {
+	{ "id", .cell = id_cell, .left = true },
+	{ "object", .cell = lock_name_cell, .left = true, .min = 20 },
+	{ "pid", .cell = lock_pid_cell, .blank = "", .drop = 4 },
+	{ "% of time", .cell = lock_share_cell },
+	{ "total", .cell = total_cell },
+	{ "waits", .cell = waits_cell },
+	{ "open", .cell = open_cell, .drop = 7 },
+	{ "mean", .cell = mean_cell, .drop = 1 },
+	{ "p99", .cell = p99_cell, .drop = 5 },
+	{ "max", .cell = max_cell, .drop = 1 },
+	{ "waiters", .cell = waiters_cell, .drop = 6 },
+	{ "most blocked by", .cell = holder_cell, .left = true, .drop = 2 },
+	{ "most woken by", .cell = waker_cell, .left = true, .drop = 3 },
+};
+
+/* --- the two sections ------------------------------------------------------------------------- */
+
+static bool deserves_block(const struct text *t, const struct report_lock *l, size_t blocks,
+			   bool contention)
+{
+	double share = unit_ratio((double)l->wait_ns, (double)t->r->budget.total_ns);
+
+	if (blocks == 0)
+		return true;
+	return share >= BLOCK_SHARE && blocks < (contention ? t->top : least(t->top, COND_BLOCKS));
+}
+
+static void print_rest(struct text *t, size_t n, uint64_t wait_ns)
+{
+	if (n)
+		text_wrapf(t, TEXT_PLAIN, 2, "... and %s more, %s in total (%s of all thread time)",
+			   unit_count(n).s, unit_ns(wait_ns).s,
+			   unit_share(wait_ns, t->r->budget.total_ns).s);
+}
+
+static void print_section(struct text *t, const struct section *s)
+{
+	const struct report *r = t->r;
+	const void **rows = xcalloc(least(t->top, r->n_locks), sizeof(*rows));
+	size_t blocks = 0, n_rows = 0, rest = 0;
+	uint64_t rest_ns = 0;
+
+	for (size_t i = 0; i < r->n_locks; i++) {
+		const struct report_lock *l = &r->locks[i];
+
+		if (is_contention(l) != s->contention)
+			continue;
+		if (!blocks)
+			text_heading(t, s->heading, s->note);
+		/* Blocks come first: after the first row of the table there is none. */
+		if (!n_rows && deserves_block(t, l, blocks, s->contention)) {
+			if (blocks++)
+				buf_puts(t->out, "\n");
+			print_lock(t, l);
+		} else if (blocks + n_rows < t->top) {
+			rows[n_rows++] = l;
+		} else {
+			rest++;
+			rest_ns += l->wait_ns;
+		}
+	}
+	if (!blocks && s->none) {
+		text_heading(t, s->heading, s->note);
+		text_wrapf(t, TEXT_PLAIN, 2, "%s", s->none);
+	}
+	if (n_rows) {
+		buf_puts(t->out, "\n");
+		text_table(t, 2, lock_columns, N_OF(lock_columns), rows, n_rows);
+	}
+	print_rest(t, rest, rest_ns);
+	free(rows);
+}
+
+void text_locks(struct text *t)
+{
+	static const struct section sections[] = {
+		{ "CONTENTION", "waiting for a lock that somebody holds",
+		  "none: no thread had to wait for a lock", true },
+		{ "WAITING FOR WORK OR FOR SOMEBODY TO FINISH", "this is not contention", NULL,
+		  false },
+	};
+	const struct report *r = t->r;
+
+	for (size_t i = 0; i < N_OF(sections); i++)
+		print_section(t, &sections[i]);
+	if (r->locks_total > r->n_locks)
+		text_wrapf(t, TEXT_PLAIN, 2,
+			   "%s further lock objects with less waiting are not listed one by one",
+			   unit_count(r->locks_total - r->n_locks).s);
+}

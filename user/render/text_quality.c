@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * text_quality.c - how far the numbers can be trusted, and what watching cost.
+ *
+ *	QUALITY
+ *	  complete: 12,345 records, none lost
+ *	  time unaccounted for 1.20 us   records and kernel sums differ by 0 ns
+ *	  watching cost 0.4 % of one CPU (41.0 ms)   memory 12.1 MiB   in the kernel 9.08 MiB
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "user/analysis/report.h"
+#include "user/base/escape.h"
+#include "user/render/text_parts.h"
+
+/* What to do about a loss; by key, so that the order of the list does not matter. */
+static const struct {
+	const char *key, *hint;
+} hints[] = {
+	{ "ring_full", "give the ring more room, e.g. --ring-size 64M" },
+	{ "storage", "a slower table took them: nothing is missing" },
+	{ "thread", "they are missing in this report" },
+	{ "read", "the name or the owner of a lock may be missing" },
+	{ "clock", "harmless unless there are many" },
+	{ "unmatched", "they were under way when watching began" },
+	{ "seq", "run again if it matters" },
+	{ "recursion", "some numbers may be too low" },
+	{ "late", "give the ring more room, or the machine less to do" },
+	{ "shared", "they are shown apart in each process" },
+	{ "source", "this kernel does not have them" },
+};
+
+#define LOSS_INDENT 14
+
+/* Sums of records, not losses. */
+static bool is_total(const char *key)
+{
+	return strcmp(key, "made") == 0 || strcmp(key, "received") == 0;
+}
+
+static const char *find_hint(const char *key)
+{
+	for (size_t i = 0; i < N_OF(hints); i++)
+		if (strcmp(hints[i].key, key) == 0)
+			return hints[i].hint;
+	return NULL;
+}
+
+static void print_losses(struct text *t)
+{
+	const struct report_quality *q = &t->r->quality;
+
+	for (size_t i = 0; i < q->n_loss; i++) {
+		const struct report_loss *l = &q->loss[i];
+		const char *key = l->key ? l->key : "";
+		const char *hint = find_hint(key);
+		bool of_made = strcmp(key, "ring_full") == 0;
+
+		if (!l->count || is_total(key))
+			continue;
+		text_fact(t, TEXT_PLAIN, unit_count(l->count).s, LOSS_INDENT, "%s%s%s%s%s%s",
+			  l->label ? l->label : key, of_made ? " (" : "",
+			  of_made ? unit_share(l->count, q->made).s : "",
+			  of_made ? " of all records)" : "", hint ? " - " : "", hint ? hint : "");
+	}
+	if (q->locks_folded)
+		text_fact(t, TEXT_PLAIN, unit_count(q->locks_folded).s, LOSS_INDENT,
+			  "locks too many for the table - added up in one row");
+}
+
+static void print_cost(struct text *t)
+{
+	const struct report_quality *q = &t->r->quality;
+	struct text_flow f = { .t = t, .indent = 2 };
+
+	text_flow(&f, "watching cost %s of one CPU (%s)",
+		  unit_share(q->own_cpu_ns, t->r->window_ns).s, unit_ns(q->own_cpu_ns).s);
+	text_flow(&f, "memory %s", unit_bytes(q->own_rss_kib * 1024).s);
+	text_flow(&f, "in the kernel %s (ring %s)", unit_bytes(q->maps_kib * 1024).s,
+		  unit_bytes(q->ring_kib * 1024).s);
+	text_flow_end(&f);
+}
+
+/* --- BPF programs ---------------------------------------------------------------------------- */
+
+static void prog_name_cell(struct buf *out, const struct text *t, const void *row)
+{
+	escape_add(out, TEXT_ARRAY(((const struct report_prog *)row)->name), ESCAPE_NO_LIMIT,
+		   t->unicode);
+}
+
+static void runs_cell(struct buf *out, const struct text *t, const void *row)
+{
+	(void)t;
+	buf_puts(out, unit_count(((const struct report_prog *)row)->runs).s);
+}
+
+static void per_run_cell(struct buf *out, const struct text *t, const void *row)
+{
+	const struct report_prog *p = row;
+
+	(void)t;
+	if (p->runs)
+		buf_puts(out, unit_ns(p->run_ns / p->runs).s);
+}
+
+static void run_time_cell(struct buf *out, const struct text *t, const void *row)
+{
+	(void)t;
+	buf_puts(out, unit_ns(((const struct report_prog *)row)->run_ns).s);
+}
+
+static void run_share_cell(struct buf *out, const struct text *t, const void *row)
+{
+	text_share_cell(out, ((const struct report_prog *)row)->run_ns, t->r->window_ns);
+}
+
+static void misses_cell(struct buf *out, const struct text *t, const void *row)
+{
+	uint64_t misses = ((const struct report_prog *)row)->misses;
+
+	(void)t;
+	if (misses)
+		buf_puts(out, unit_count(misses).s);
+}
+
+static const struct text_column prog_columns[] = {
+	{ "BPF program", .cell = prog_name_cell, .left = true, .min = 16 },
+	{ "runs", .cell = runs_cell },
+	{ "per run", .cell = per_run_cell },
+	{ "total", .cell = run_time_cell },
+	{ "% of one CPU", .cell = run_share_cell },
+	{ "skipped", .cell = misses_cell },
+};
+
+static void print_progs(struct text *t)
+{
+	const struct report_quality *q = &t->r->quality;
+	const void **rows = xcalloc(q->n_progs, sizeof(*rows));
+
+	for (size_t i = 0; i < q->n_progs; i++)
+		rows[i] = &q->progs[i];
+	text_table(t, 2, prog_columns, N_OF(prog_columns), rows, q->n_progs);
+	free(rows);
+}
+
+void text_quality(struct text *t)
+{
+	const struct report_quality *q = &t->r->quality;
+	struct text_flow f = { .t = t, .indent = 2 };
+
+	text_heading(t, "QUALITY", NULL);
+	if (q->complete)
+		text_wrapf(t, TEXT_GOOD, 2, "complete: %s, none lost",
+			   text_plural(q->received, "record").s);
+	else if (q->dropped)
+		text_wrapf(t, TEXT_WARN, 2, "INCOMPLETE: %s of %s lost (%s)",
+			   unit_count(q->dropped).s, text_plural(q->made, "record").s,
+			   unit_share(q->dropped, q->made).s);
+	else
+		text_wrapf(t, TEXT_WARN, 2,
+			   "INCOMPLETE: %s, none lost on the way, but not all could be seen",
+			   text_plural(q->received, "record").s);
+	print_losses(t);
+	text_flow(&f, "time unaccounted for %s (%s)", unit_ns(q->residual_ns).s,
+		  unit_share(q->residual_ns, t->r->budget.total_ns).s);
+	text_flow(&f, "records and kernel sums differ by %s (%s)", unit_ns(q->disagreement_ns).s,
+		  unit_share(q->disagreement_ns, t->r->budget.total_ns).s);
+	text_flow_end(&f);
+	print_cost(t);
+	if (q->prog_times && q->n_progs)
+		print_progs(t);
+}

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * enrich.c - looks things up in /proc while the target lives; see enrich.h.
+ *
+ * Everything read belongs to the target and may be anything; a failed look is no error, only a gap.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "user/base/buf.h"
+#include "user/runtime/cpython.h"
+#include "user/session/enrich.h"
+#include "user/session/session.h"
+#include "user/target/facts.h"
+#include "user/target/maps.h"
+
+#define FUTEX_PRIVATE 0x80
+#define MAX_FACTS 256	 /* processes whose /proc facts are read */
+#define MAX_SHARED 65536 /* shared words looked up */
+#define MAX_REGIONS 64	 /* of one process */
+#define MAX_LOOKS 40	 /* for a runtime that is not ready yet */
+
+struct seen_thread {
+	uint32_t tid, tgid;
+	UT_hash_handle hh;
+};
+
+struct seen_process {
+	uint32_t tgid, parent;
+	uint32_t alive;
+	uint64_t start_ns;
+	uint32_t looks; /* left to find a runtime in it */
+	bool facts;
+	UT_hash_handle hh;
+};
+
+struct seen_word {
+	struct {
+		uint64_t tgid, addr;
+	} key;
+	bool mapped;
+	struct wire_shared where;
+	UT_hash_handle hh;
+};
+
+struct enrich {
+	trace_sink sink;
+	void *ctx;
+	struct seen_thread *threads;
+	struct seen_process *processes;
+	struct seen_word *words;
+	uint32_t living, facts;
+	uint64_t unmapped;
+};
+
+struct enrich *enrich_new(trace_sink sink, void *ctx)
+{
+	struct enrich *e = xcalloc(1, sizeof(*e));
+
+	e->sink = sink;
+	e->ctx = ctx;
+	return e;
+}
+
+static struct seen_process *find_process(const struct enrich *e, uint32_t tgid)
+{
+	struct seen_process *p;
+
+	HASH_FIND(hh, e->processes, &tgid, sizeof(tgid), p);
+	return p;
+}
+
+static struct seen_thread *find_thread(const struct enrich *e, uint32_t tid)
+{
+	struct seen_thread *t;
+
+	HASH_FIND(hh, e->threads, &tid, sizeof(tid), t);
+	return t;
+}
+
+static int put_facts(struct enrich *e, struct seen_process *p)
+{
+	struct wire_proc rec = { .head = { session_now_ns(), p->tgid, WIRE_PROC, sizeof(rec) } };
+
+	if (facts_read((pid_t)p->tgid, &rec))
+		return 0;
+	rec.start_ns = p->start_ns;
+	return e->sink(e->ctx, &rec.head);
+}
+
+/* --- shared futex words ---------------------------------------------------------------------- */
+
+static struct seen_word *find_word(const struct enrich *e, uint32_t tgid, uint64_t addr)
+{
+	struct seen_word *w;
+	typeof(w->key) key = { tgid, addr };
+
+	HASH_FIND(hh, e->words, &key, sizeof(key), w);
+	return w;
+}
+
+/* NULL: seen before, or there are too many. */
+static struct seen_word *add_word(struct enrich *e, uint32_t tgid, uint64_t addr)
+{
+	struct seen_word *w;
+
+	if (find_word(e, tgid, addr) || HASH_COUNT(e->words) >= MAX_SHARED)
+		return NULL;
+	w = xcalloc(1, sizeof(*w));
+	w->key.tgid = tgid;
+	w->key.addr = addr;
+	HASH_ADD(hh, e->words, key, sizeof(w->key), w);
+	return w;
+}
+
+/* A child forked with the mapping has it where its parent has it, also when it is gone already. */
+static bool mapped_in_parent(const struct enrich *e, uint32_t tgid, uint64_t addr,
+			     struct wire_shared *ret)
+{
+	const struct seen_process *p = find_process(e, tgid);
+	const struct seen_word *w = p ? find_word(e, p->parent, addr) : NULL;
+
+	if (!w || !w->mapped)
+		return false;
+	*ret = w->where;
+	return true;
+}
+
+static int look_up_shared(struct enrich *e, uint32_t tgid, uint64_t addr)
+{
+	struct seen_word *w;
+	int err;
+
+	w = add_word(e, tgid, addr);
+	if (!w)
+		return 0;
+	err = maps_find_file((pid_t)tgid, addr, &w->where);
+	w->mapped = !err || (err == -ESRCH && mapped_in_parent(e, tgid, addr, &w->where));
+	if (!w->mapped) {
+		e->unmapped += err == -ESRCH; /* private memory is an answer, too */
+		return 0;
+	}
+	w->where.head = (struct wire_head){ session_now_ns(), tgid, WIRE_SHARED,
+					    sizeof(w->where) };
+	return e->sink(e->ctx, &w->where.head);
+}
+
+/* --- runtimes -------------------------------------------------------------------------------- */
+
+static int look_for_runtime(struct enrich *e, struct seen_process *p)
+{
+	struct wire_region regions[MAX_REGIONS];
+	int n, err = 0;
+
+	if (!p->looks)
+		return 0;
+	p->looks--;
+	memset(regions, 0, sizeof(regions));
+	n = cpython_find_gils((pid_t)p->tgid, regions, MAX_REGIONS);
+	if (n != -EAGAIN)
+		p->looks = 0;
+	for (int i = 0; i < n && !err; i++) {
+		regions[i].head.ts_ns = session_now_ns();
+		err = e->sink(e->ctx, &regions[i].head);
+	}
+	return err;
+}
+
+/* --- records --------------------------------------------------------------------------------- */
+
+static struct seen_process *new_process(struct enrich *e, const struct wire_task *r)
+{
+	struct seen_process *p = xcalloc(1, sizeof(*p));
+
+	p->tgid = r->tgid;
+	p->parent = r->parent_tgid;
+	p->start_ns = r->start_ns;
+	/* a forked child has its parent's regions until it execs */
+	p->looks = r->flags & WIRE_TASK_EXISTED ? MAX_LOOKS : 0;
+	HASH_ADD(hh, e->processes, tgid, sizeof(p->tgid), p);
+	return p;
+}
+
+/*
+ * The collector describes the memory around a word when a thread goes to sleep; this one slept
+ * before it came.
+ */
+static int describe_word(struct enrich *e, const struct wire_task *r)
+{
+	struct wire_word w = { .head = { r->head.ts_ns, r->head.tid, WIRE_WORD, sizeof(w) } };
+	off_t begin = (off_t)((r->block.addr & ~7ULL) - WIRE_WORD_BEFORE);
+	char path[32];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/mem", r->tgid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = pread(fd, w.bytes, sizeof(w.bytes), begin);
+	close(fd);
+	if (n != (ssize_t)sizeof(w.bytes))
+		return 0;
+	w.addr = r->block.addr;
+	w.op = r->block.op;
+	w.val = r->block.val;
+	w.tgid = r->tgid;
+	return e->sink(e->ctx, &w.head);
+}
+
+static int on_asleep(struct enrich *e, const struct wire_task *r)
+{
+	int err = r->block.op & FUTEX_PRIVATE ? 0 : look_up_shared(e, r->tgid, r->block.addr);
+
+	if (!err)
+		err = describe_word(e, r);
+	return err ? err : e->sink(e->ctx, &r->head);
+}
+
+static int on_task(struct enrich *e, const struct wire_head *rec)
+{
+	struct wire_task r = *(const struct wire_task *)rec;
+	bool asleep = r.flags & WIRE_TASK_BLOCKED && r.state == WIRE_FUTEX_WAIT;
+	struct seen_process *p = find_process(e, r.tgid);
+	struct seen_thread *t = find_thread(e, rec->tid);
+	bool first = !p;
+	int err = 0;
+
+	if (!t) {
+		t = xcalloc(1, sizeof(*t));
+		t->tid = rec->tid;
+		HASH_ADD(hh, e->threads, tid, sizeof(t->tid), t);
+		if (first)
+			p = new_process(e, &r);
+		if (!p->alive++)
+			e->living++;
+	}
+	if (!p)
+		p = new_process(e, &r);
+	t->tgid = r.tgid;
+	/* a runtime's lock must be known before a sleep on it is told */
+	if (first)
+		err = look_for_runtime(e, p);
+	if (!err && first && e->facts < MAX_FACTS) {
+		p->facts = true;
+		e->facts++;
+		err = put_facts(e, p);
+	}
+	if (err)
+		return err;
+	return asleep ? on_asleep(e, &r) : e->sink(e->ctx, rec);
+}
+
+static int on_end(struct enrich *e, const struct wire_head *rec)
+{
+	const struct wire_thread_sums *r = (const void *)rec;
+	struct seen_thread *t = r->dead ? find_thread(e, rec->tid) : NULL;
+	struct seen_process *p;
+
+	if (t) {
+		p = find_process(e, t->tgid);
+		if (p && !--p->alive) {
+			HASH_DEL(e->processes, p);
+			free(p);
+			e->living--;
+		}
+		HASH_DEL(e->threads, t);
+		free(t);
+	}
+	return e->sink(e->ctx, rec);
+}
+
+static int on_exec(struct enrich *e, const struct wire_head *rec)
+{
+	const struct wire_exec *r = (const void *)rec;
+	struct seen_process *p = find_process(e, r->tgid);
+	int err = e->sink(e->ctx, rec);
+
+	if (!p || err)
+		return err;
+	p->looks = MAX_LOOKS;
+	if (e->facts < MAX_FACTS) {
+		p->facts = true;
+		e->facts++;
+	}
+	return p->facts ? put_facts(e, p) : 0;
+}
+
+static int on_word(struct enrich *e, const struct wire_head *rec)
+{
+	const struct wire_word *r = (const void *)rec;
+	struct seen_process *p = find_process(e, r->tgid);
+	int err = 0;
+
+	/* a join waits for a tid in private memory, with a shared operation */
+	if (!(r->op & FUTEX_PRIVATE) && find_thread(e, r->val))
+		add_word(e, r->tgid, r->addr);
+	else if (!(r->op & FUTEX_PRIVATE))
+		err = look_up_shared(e, r->tgid, r->addr);
+	if (!err && p)
+		err = look_for_runtime(e, p);
+	return err ? err : e->sink(e->ctx, rec);
+}
+
+static int on_futex(struct enrich *e, const struct wire_head *rec)
+{
+	const struct wire_futex *r = (const void *)rec;
+	const struct seen_thread *t = NULL;
+	int err = 0;
+
+	if (!(r->op & FUTEX_PRIVATE))
+		t = find_thread(e, rec->tid);
+	if (t)
+		err = look_up_shared(e, t->tgid, r->addr);
+	return err ? err : e->sink(e->ctx, rec);
+}
+
+static int (*const handlers[WIRE_KIND_MAX])(struct enrich *e, const struct wire_head *rec) = {
+	[WIRE_TASK] = on_task, [WIRE_SUMS] = on_end, [WIRE_EXEC] = on_exec,
+	[WIRE_WORD] = on_word, [WIRE_FUTEX] = on_futex,
+};
+
+int enrich_put(void *ctx, const struct wire_head *rec)
+{
+	struct enrich *e = ctx;
+
+	if (rec->kind < WIRE_KIND_MAX && handlers[rec->kind])
+		return handlers[rec->kind](e, rec);
+	return e->sink(e->ctx, rec);
+}
+
+int enrich_finish(struct enrich *e)
+{
+	struct seen_process *p, *next;
+	int err = 0;
+
+	HASH_ITER(hh, e->processes, p, next)
+	{
+		if (!err && p->facts)
+			err = put_facts(e, p);
+	}
+	return err;
+}
+
+uint32_t enrich_living(const struct enrich *e)
+{
+	return e->living;
+}
+
+uint64_t enrich_unmapped(const struct enrich *e)
+{
+	return e->unmapped;
+}
+
+#define FREE_ALL(type, table)                                                                      \
+	do {                                                                                       \
+		struct type *item, *next;                                                          \
+		HASH_ITER(hh, table, item, next)                                                   \
+		{                                                                                  \
+			HASH_DEL(table, item);                                                     \
+			free(item);                                                                \
+		}                                                                                  \
+	} while (0)
+
+void enrich_free(struct enrich *e)
+{
+	if (!e)
+		return;
+	FREE_ALL(seen_thread, e->threads);
+	FREE_ALL(seen_process, e->processes);
+	FREE_ALL(seen_word, e->words);
+	free(e);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * enrich.h - adds to live records what only /proc of the living target can tell: which file a shared
+ * futex word lies in, a process's command line and CPU limits, the memory around the word of a
+ * thread that was asleep before we came, where a language runtime keeps its global lock.
+ *
+ * Sits behind the ordering: what it adds comes right before (or after) the record that needs it.
+ * After it a trace explains itself, on any machine.
+ */
+#ifndef PARASCOPE_ENRICH_H
+#define PARASCOPE_ENRICH_H
+
+#include <stdint.h>
+
+#include "user/trace/trace.h"
+
+struct enrich;
+
+struct enrich *enrich_new(trace_sink sink, void *ctx);
+/* A trace_sink; ctx is the struct enrich. */
+int enrich_put(void *ctx, const struct wire_head *rec);
+/* The end of the window: facts of the processes that still live. */
+int enrich_finish(struct enrich *e);
+/* Processes whose threads have not all ended. */
+uint32_t enrich_living(const struct enrich *e);
+/* Shared words whose file was not found (WIRE_LOSS_SHARED). */
+uint64_t enrich_unmapped(const struct enrich *e);
+void enrich_free(struct enrich *e);
+
+#endif

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * session.c - loads the collector, attaches it, moves its records out; see session.h.
+ */
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "user/base/buf.h"
+#include "user/base/fail.h"
+#include "user/base/syscall.h"
+#include "user/session/probe.h"
+#include "user/session/session.h"
+
+#include "collector.skel.h"
+
+/* enum iter_mode of bpf/maps.bpf.h */
+enum {
+	ITER_ATTACH,
+	ITER_SUMS,
+};
+
+#define MAX_LINKS 32
+
+struct session {
+	struct collector *skel;
+	struct probe probe;
+	struct ring_buffer *ring;
+	struct bpf_link *links[MAX_LINKS];
+	size_t n_links;
+	struct bpf_link *iter;
+	uint64_t ring_bytes;
+	uint64_t received;
+	uint64_t missing_sources;
+	int stats_fd;
+	int wake_fd; /* epoll; see open_wake() */
+	/* the sink of the drain that is going on, and what it failed with */
+	trace_sink sink;
+	void *sink_ctx;
+	int sink_err;
+};
+
+/* Programs tied to a system call tracepoint: attached by id, so that tracefs need not be mounted. */
+static const struct {
+	const char *prog;
+	const char *tracepoint;
+	bool required;
+} syscall_programs[] = {
+	{ "on_enter_futex", "syscalls/sys_enter_futex", true },
+	{ "on_exit_futex", "syscalls/sys_exit_futex", true },
+	{ "on_enter_futex_waitv", "syscalls/sys_enter_futex_waitv", false },
+	{ "on_exit_futex_waitv", "syscalls/sys_exit_futex_waitv", false },
+	{ "on_enter_futex_wait", "syscalls/sys_enter_futex_wait", false },
+	{ "on_exit_futex_wait", "syscalls/sys_exit_futex_wait", false },
+	{ "on_enter_futex_wake", "syscalls/sys_enter_futex_wake", false },
+	{ "on_exit_futex_wake", "syscalls/sys_exit_futex_wake", false },
+	{ "on_enter_futex_requeue", "syscalls/sys_enter_futex_requeue", false },
+	{ "on_exit_futex_requeue", "syscalls/sys_exit_futex_requeue", false },
+};
+#define SYSCALL_PROGRAMS (sizeof(syscall_programs) / sizeof(syscall_programs[0]))
+
+uint64_t session_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+/* libbpf's last warning says more than its error code; kept for our own message. */
+static char libbpf_said[256];
+
+static int libbpf_quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	bool verifier = strstr(fmt, "LOAD LOG") != NULL;
+
+	if (level == LIBBPF_WARN && (!libbpf_said[0] || verifier))
+		vsnprintf(libbpf_said, sizeof(libbpf_said), fmt, ap);
+	return 0;
+}
+
+static int libbpf_loud(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, fmt, ap);
+}
+
+static int fail_load(int err, const char *what)
+{
+	libbpf_said[strcspn(libbpf_said, "\n")] = '\0';
+	/* the verifier refuses with EACCES, too: then libbpf quotes its log */
+	if (err == -EPERM || (err == -EACCES && !strstr(libbpf_said, "LOAD LOG")))
+		return fail(-EPERM,
+			    "%s: not permitted: run as root (needs CAP_BPF, CAP_PERFMON and "
+			    "CAP_SYS_ADMIN in the initial user namespace)",
+			    what);
+	return fail(err, "%s: %s%s%s", what, strerror(-err), libbpf_said[0] ? ": " : "", libbpf_said);
+}
+
+static uint64_t ring_size(uint64_t wanted)
+{
+	uint64_t size = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	while (size < wanted && size < (1ULL << 30))
+		size *= 2;
+	return size;
+}
+
+static void configure(struct session *s, const struct session_opts *opts)
+{
+	struct collector *skel = s->skel;
+
+	s->ring_bytes = ring_size(opts->ring_bytes ? opts->ring_bytes : 8 << 20);
+	bpf_map__set_max_entries(skel->maps.ring, (uint32_t)s->ring_bytes);
+	skel->rodata->config.follow_children = opts->follow_children;
+	skel->rodata->config.by_tid = opts->by_tid;
+	skel->rodata->config.test_no_storage = opts->test_no_storage;
+	skel->rodata->config.ring_wake_bytes = s->ring_bytes / 4;
+	skel->rodata->has_prev_state = s->probe.prev_state;
+	for (int nr = 0; nr < WIRE_SYSCALLS; nr++)
+		skel->rodata->syscall_state[nr] = syscall_state(nr);
+	bpf_program__set_autoload(s->probe.wake_context ? skel->progs.on_waking_context
+							: skel->progs.on_waking,
+				  true);
+	bpf_program__set_autoload(skel->progs.on_contention_begin, s->probe.contention);
+	bpf_program__set_autoload(skel->progs.on_contention_end, s->probe.contention);
+}
+
+static struct bpf_program *find_program(struct session *s, const char *name)
+{
+	return bpf_object__find_program_by_name(s->skel->obj, name);
+}
+
+static int choose_syscall_programs(struct session *s, int *ids)
+{
+	for (size_t i = 0; i < SYSCALL_PROGRAMS; i++) {
+		ids[i] = probe_tracepoint(syscall_programs[i].tracepoint);
+		if (ids[i] < 0 && syscall_programs[i].required)
+			return ids[i];
+		if (ids[i] < 0)
+			s->missing_sources++;
+		else
+			bpf_program__set_autoload(find_program(s, syscall_programs[i].prog), true);
+	}
+	s->missing_sources += !s->probe.contention;
+	return 0;
+}
+
+static int attach_tracepoint(struct session *s, struct bpf_program *prog, int id)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.config = (uint64_t)id,
+	};
+	struct bpf_link *link;
+	long fd;
+
+	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return fail_load(-errno, "cannot open a system call tracepoint");
+	link = bpf_program__attach_perf_event(prog, (int)fd);
+	if (!link) {
+		close((int)fd);
+		return fail_load(-errno, "cannot attach to a system call tracepoint");
+	}
+	s->links[s->n_links++] = link;
+	return 0;
+}
+
+static int attach_all(struct session *s, const int *ids)
+{
+	struct bpf_program *prog;
+	int err;
+
+	for (size_t i = 0; i < SYSCALL_PROGRAMS; i++) {
+		if (ids[i] < 0)
+			continue;
+		err = attach_tracepoint(s, find_program(s, syscall_programs[i].prog), ids[i]);
+		if (err)
+			return err;
+	}
+	bpf_object__for_each_program(prog, s->skel->obj) {
+		struct bpf_link *link;
+
+		if (!bpf_program__autoload(prog) ||
+		    bpf_program__type(prog) == BPF_PROG_TYPE_TRACEPOINT)
+			continue;
+		link = bpf_program__attach(prog);
+		if (!link)
+			return fail_load(-errno, "cannot attach a BPF program");
+		if (prog == s->skel->progs.each_task)
+			s->iter = link;
+		else
+			s->links[s->n_links++] = link;
+	}
+	return 0;
+}
+
+static int on_record(void *ctx, void *data, size_t size)
+{
+	struct session *s = ctx;
+
+	(void)size; /* the kernel's own record: its head says the same */
+	s->received++;
+	if (!s->sink_err)
+		s->sink_err = s->sink(s->sink_ctx, data);
+	return 0;
+}
+
+/*
+ * The ring is ready for reading whenever it is not empty, which under load is always; what we wait
+ * for is the wake-up that the programs send when it fills up.  An edge-triggered epoll gives just
+ * that.
+ */
+static int open_wake(struct session *s)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+	s->wake_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (s->wake_fd < 0 ||
+	    epoll_ctl(s->wake_fd, EPOLL_CTL_ADD, bpf_map__fd(s->skel->maps.ring), &event))
+		return fail(-errno, "cannot wait for the ring buffer: %s", strerror(errno));
+	return 0;
+}
+
+static int load(struct session *s, const struct session_opts *opts)
+{
+	int ids[SYSCALL_PROGRAMS], err;
+
+	s->skel = collector__open();
+	if (!s->skel)
+		return fail_load(-errno, "cannot open the BPF object");
+	configure(s, opts);
+	err = choose_syscall_programs(s, ids);
+	if (err)
+		return err;
+	err = collector__load(s->skel);
+	if (err)
+		return fail_load(err, "cannot load the BPF programs");
+	s->skel->bss->attaching = true;
+	if (opts->prog_stats) {
+		s->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+		if (s->stats_fd < 0)
+			return fail_load(-errno, "cannot enable the kernel's BPF statistics");
+	}
+	s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.ring), on_record, s, NULL);
+	if (!s->ring)
+		return fail_load(-errno, "cannot map the ring buffer");
+	err = open_wake(s);
+	return err ? err : attach_all(s, ids);
+}
+
+int session_open(struct session **ret, const struct session_opts *opts)
+{
+	struct session *s = xcalloc(1, sizeof(*s));
+	int err;
+
+	s->stats_fd = -1;
+	s->wake_fd = -1;
+	libbpf_said[0] = '\0';
+	libbpf_set_print(opts->verbose ? libbpf_loud : libbpf_quiet);
+	err = probe_kernel(&s->probe);
+	if (!err)
+		err = load(s, opts);
+	if (err) {
+		session_close(s);
+		return err;
+	}
+	*ret = s;
+	return 0;
+}
+
+int session_target(struct session *s, uint32_t id, uint64_t start_ticks)
+{
+	struct wire_target target = { .start_ticks = start_ticks };
+	int err;
+
+	err = bpf_map__update_elem(s->skel->maps.targets, &id, sizeof(id), &target, sizeof(target),
+				   BPF_ANY);
+	return err ? fail(err, "cannot add target %u: %s (at most %u targets)", id, strerror(-err),
+			  bpf_map__max_entries(s->skel->maps.targets))
+		   : 0;
+}
+
+/* Everything the iterator writes, cut into records. */
+static int run_iterator(struct session *s, uint32_t mode, trace_sink sink, void *ctx)
+{
+	struct buf text = { 0 };
+	char chunk[65536];
+	ssize_t n;
+	int fd, err = 0;
+
+	s->skel->bss->iter_mode = mode;
+	fd = bpf_iter_create(bpf_link__fd(s->iter));
+	if (fd < 0)
+		return fail(-errno, "cannot run the task iterator: %s", strerror(errno));
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0 || (n < 0 && errno == EINTR))
+		if (n > 0)
+			buf_add(&text, chunk, (size_t)n);
+	if (n < 0)
+		err = fail(-errno, "the task iterator failed: %s", strerror(errno));
+	close(fd);
+	for (size_t at = 0; !err && at + sizeof(struct wire_head) <= text.len;) {
+		const struct wire_head *head = (const void *)(text.data + at);
+
+		err = sink(ctx, head);
+		at += head->size;
+	}
+	buf_free(&text);
+	return err;
+}
+
+int session_snapshot(struct session *s, trace_sink sink, void *ctx)
+{
+	int err = run_iterator(s, ITER_ATTACH, sink, ctx);
+
+	s->skel->bss->attaching = false;
+	return err;
+}
+
+void session_arm(struct session *s, uint64_t begin_ns)
+{
+	s->skel->data->window_begin_ns = begin_ns;
+}
+
+void session_disarm(struct session *s, uint64_t end_ns)
+{
+	s->skel->data->window_end_ns = end_ns;
+}
+
+int session_fd(const struct session *s)
+{
+	return s->wake_fd;
+}
+
+int session_drain(struct session *s, trace_sink sink, void *ctx)
+{
+	struct epoll_event event;
+	int n;
+
+	s->sink = sink;
+	s->sink_ctx = ctx;
+	s->sink_err = 0;
+	epoll_wait(s->wake_fd, &event, 1, 0);
+	s->skel->bss->reader_woken = false;
+	n = ring_buffer__consume(s->ring);
+	if (s->sink_err)
+		return s->sink_err;
+	return n < 0 ? fail(n, "cannot read the ring buffer: %s", strerror(-n)) : n;
+}
+
+int session_sums(struct session *s, trace_sink sink, void *ctx)
+{
+	return run_iterator(s, ITER_SUMS, sink, ctx);
+}
+
+static uint64_t recursion_misses(const struct session *s)
+{
+	struct bpf_program *prog;
+	uint64_t misses = 0;
+
+	bpf_object__for_each_program(prog, s->skel->obj) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+
+		if (bpf_program__fd(prog) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+			misses += info.recursion_misses;
+	}
+	return misses;
+}
+
+void session_losses(const struct session *s, struct wire_loss *ret)
+{
+	size_t cpus = (size_t)libbpf_num_possible_cpus();
+	uint64_t(*per_cpu)[WIRE_LOSS_KERNEL_KINDS] = xcalloc(cpus, sizeof(*per_cpu));
+	uint32_t zero = 0;
+
+	_Static_assert(sizeof(*per_cpu) % 8 == 0, "per-CPU values are laid out in steps of 8");
+	if (!bpf_map__lookup_elem(s->skel->maps.loss, &zero, sizeof(zero), per_cpu,
+				  cpus * sizeof(*per_cpu), 0))
+		for (size_t cpu = 0; cpu < cpus; cpu++)
+			for (int i = 0; i < WIRE_LOSS_KERNEL_KINDS; i++)
+				ret->count[i] += per_cpu[cpu][i];
+	free(per_cpu);
+	ret->count[WIRE_LOSS_RECEIVED] = s->received;
+	ret->count[WIRE_LOSS_RECURSION] = recursion_misses(s);
+	ret->count[WIRE_LOSS_SOURCE] = s->missing_sources;
+}
+
+int session_progs(const struct session *s, trace_sink sink, void *ctx)
+{
+	struct bpf_program *prog;
+	int err;
+
+	bpf_object__for_each_program(prog, s->skel->obj) {
+		struct wire_prog rec = { .head = { .kind = WIRE_PROG, .size = sizeof(rec) } };
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+
+		if (bpf_program__fd(prog) < 0 ||
+		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+			continue;
+		snprintf(rec.name, sizeof(rec.name), "%s", bpf_program__name(prog));
+		rec.head.ts_ns = session_now_ns();
+		rec.runs = info.run_cnt;
+		rec.run_ns = info.run_time_ns;
+		rec.misses = info.recursion_misses;
+		rec.insns = info.verified_insns;
+		err = sink(ctx, &rec.head);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* The kernel tells a map's memory in its fdinfo. */
+static uint64_t map_kib(int fd)
+{
+	unsigned long long bytes = 0;
+	char path[64], line[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	fclose(f);
+	return bytes / 1024;
+}
+
+void session_memory(const struct session *s, __u64 *ret_maps_kib, __u64 *ret_ring_kib)
+{
+	struct bpf_map *map;
+
+	*ret_maps_kib = 0;
+	bpf_object__for_each_map(map, s->skel->obj)
+		*ret_maps_kib += map_kib(bpf_map__fd(map));
+	*ret_ring_kib = s->ring_bytes / 1024;
+}
+
+void session_close(struct session *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n_links; i++)
+		bpf_link__destroy(s->links[i]);
+	bpf_link__destroy(s->iter);
+	ring_buffer__free(s->ring);
+	collector__destroy(s->skel);
+	if (s->wake_fd >= 0)
+		close(s->wake_fd);
+	if (s->stats_fd >= 0)
+		close(s->stats_fd);
+	free(s);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * session.h - one watching: open (load, attach), add targets, snapshot, arm, drain, disarm, sums,
+ * close.  The only code that knows libbpf.
+ *
+ *	session_open ─► session_target… ─► session_snapshot ─► session_arm
+ *	   ─► session_drain… ─► session_disarm ─► session_drain, session_sums ─► session_close
+ *
+ * Nothing is pinned: all kernel objects belong to file descriptors and go with the process.
+ * Records are handed to a sink as they come, not yet in order (trace_order does that).
+ */
+#ifndef PARASCOPE_SESSION_H
+#define PARASCOPE_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/wire.h"
+#include "user/trace/trace.h"
+
+struct session;
+
+struct session_opts {
+	bool follow_children;
+	bool by_tid;	     /* targets are threads, not processes */
+	uint64_t ring_bytes; /* rounded up to a power of two */
+	bool prog_stats;     /* have the kernel time each program run (costs some 20 ns a run) */
+	bool verbose;	     /* libbpf's own words to stderr */
+	bool test_no_storage;
+};
+
+/*
+ * Load and attach everything; nothing is recorded for want of targets.  -EPERM: missing rights,
+ * -EOPNOTSUPP: the kernel lacks something (named), -ENOMEM…; always with a message.
+ */
+int session_open(struct session **ret, const struct session_opts *opts);
+
+/* Watch the process (or thread) that has this id and start time (wire_target). */
+int session_target(struct session *s, uint32_t id, uint64_t start_ticks);
+
+/* All threads of the targets as WIRE_TASK records; those that exist now are watched from here on. */
+int session_snapshot(struct session *s, trace_sink sink, void *ctx);
+
+/* Open and close the window; both times must lie a moment ahead (SESSION_AHEAD_NS). */
+#define SESSION_AHEAD_NS 200000
+void session_arm(struct session *s, uint64_t begin_ns);
+void session_disarm(struct session *s, uint64_t end_ns);
+
+/* Readable when the ring fills up; drain also at least every SESSION_POLL_MS. */
+#define SESSION_POLL_MS 100
+int session_fd(const struct session *s);
+/* Hand over what is in the ring now; the number of records, or what the sink failed with. */
+int session_drain(struct session *s, trace_sink sink, void *ctx);
+
+/* Exact sums of all living threads as they stand, as WIRE_SUMS records. */
+int session_sums(struct session *s, trace_sink sink, void *ctx);
+
+/* Cumulative counters; fills those that the session knows. */
+void session_losses(const struct session *s, struct wire_loss *ret);
+/* One WIRE_PROG record a program. */
+int session_progs(const struct session *s, trace_sink sink, void *ctx);
+/* Kernel memory of all maps and the size of the ring, in KiB. */
+void session_memory(const struct session *s, __u64 *ret_maps_kib, __u64 *ret_ring_kib);
+
+void session_close(struct session *s);
+
+uint64_t session_now_ns(void); /* the clock of all records */
+
+#endif
