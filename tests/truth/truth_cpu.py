@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""On-CPU time and thread states against what the kernel and the threads themselves say."""
+import time
+
+from lib import (WORKLOAD, Attach, CpuClock, Failed, Workload, attach_for, main, process_cpu_ns,
+                 process_of, resume, run_workload, schedstat, stop, test, thread_state, tids,
+                 wait_asleep, wait_for)
+
+# The bar of the project: half a percent of the time, or 2 us for each time it got a CPU (the kernel
+# reads its clock for schedstat a little before or after the tracepoint fires).
+SHARE = 0.005
+PER_SWITCH_NS = 2000
+# sum of k * t_k is the stream, the sum of on-CPU is the kernel side: they may differ by rounding
+IDENTITY_SHARE = 0.0001
+# How long the loads run in the window: long enough for thousands of switches, short for the reader.
+LOAD_S = 1.5
+# A stop of a second must be seen as one: signals reach threads at their next return to user space,
+# and the test itself may be late to see them stopped (measured and added to it).
+STOP_S = 1.0
+STOP_SHARE = 0.05
+
+LOADS = (("cpu", "--workers", "8", "--time", "120"),
+         ("mixed", "--workers", "8", "--time", "120"),
+         ("sem", "--workers", "8", "--time", "120"))
+LOAD_THREADS = 9  # eight workers and the main thread
+
+
+def snapshot(pids):
+    return {(p, t): schedstat(p, t) for p in pids for t in tids(p)}
+
+
+def check_identity(check, par, what):
+    summed = sum(k * ns for k, ns in enumerate(par["running"]))
+    check.near(summed, par["on_cpu_ns"], IDENTITY_SHARE * par["on_cpu_ns"] + 1,
+               f"{what}: sum of k * t_k against the sum of on-CPU")
+    check.equal(sum(par["running"]), par["wall_ns"], f"{what}: sum of t_k against wall")
+    check.equal(sum(par["wanted"]), par["wall_ns"], f"{what}: sum of wanted t_k against wall")
+
+
+def check_all_identities(check, report):
+    check_identity(check, report["par"], "tree")
+    for p in report["processes"]:
+        check_identity(check, p["par"], f"process {p['pid']}")
+
+
+@test
+def schedstat_of_three_loads(check):
+    """on-CPU of 24 threads under three loads equals schedstat over the same window"""
+    loads = [Workload(*args, threads=LOAD_THREADS) for args in LOADS]
+    pids = [load.pid for load in loads]
+    # stopped threads are off their CPUs: there schedstat is exact, and both see the same window
+    for pid in pids:
+        stop(pid)
+    before = snapshot(pids)
+    watching = Attach(pids)
+    for pid in pids:
+        resume(pid)
+    time.sleep(LOAD_S)
+    for pid in pids:
+        stop(pid)
+    after = snapshot(pids)
+    report = watching.report()
+    check.complete(report)
+    check_all_identities(check, report)
+    compared = 0
+    for t in report["threads"]:
+        key = (t["pid"], t["tid"])
+        expected = after[key][0] - before[key][0]
+        switches = after[key][1] - before[key][1]
+        tolerance = max(SHARE * expected, PER_SWITCH_NS * max(switches, 1))
+        check.near(t["state_ns"]["on_cpu"], expected, tolerance, f"on-CPU of {t['comm']} {key}")
+        compared += expected > 0
+    check.equal(len(report["threads"]), len(LOADS) * LOAD_THREADS, "threads")
+    check.that(compared >= 20, f"only {compared} threads were busy")
+
+
+@test
+def attach_in_full_run(check):
+    """attach and leave in the middle of three loads: states add up, sums equal the CPU clocks"""
+    loads = [Workload(*args, threads=LOAD_THREADS) for args in LOADS]
+    clocks = [CpuClock(load.pid) for load in loads]
+    time.sleep(4 * CpuClock.STEP_S)
+    report = attach_for([load.pid for load in loads], 1.0)
+    time.sleep(4 * CpuClock.STEP_S)
+    begin, finish = report["begin_ns"], report["begin_ns"] + report["window_ns"]
+    check.complete(report)
+    check_all_identities(check, report)
+    for load, clock in zip(loads, clocks):
+        least, most = clock.between(begin, finish)
+        on_cpu = process_of(report, load.pid)["par"]["on_cpu_ns"]
+        switches = sum(t["voluntary"] + t["involuntary"] for t in report["threads"]
+                       if t["pid"] == load.pid)
+        slack = max(SHARE * on_cpu, PER_SWITCH_NS * switches)
+        check.between(on_cpu, least - slack, most + slack, f"on-CPU of {load.pid}")
+    for t in report["threads"]:
+        check.equal(t["life_ns"], report["window_ns"], f"life of thread {t['tid']}")
+
+
+@test
+def spinning_threads(check):
+    """threads that spin only run or wait for a CPU, for the whole window"""
+    load = Workload("cpu", "--workers", "2", "--time", "120", threads=3)
+    wait_for("running workers", lambda: process_cpu_ns(load.pid) > 10_000_000)
+    report = attach_for([load.pid], 0.5)
+    check.complete(report)
+    check_all_identities(check, report)
+    main_tid = load.pid
+    for t in report["threads"]:
+        s = t["state_ns"]
+        if t["tid"] == main_tid:
+            check.equal(s["cond"], t["life_ns"], "the main thread waits in pthread_join()")
+            check.that(t["never_switched"], "the main thread never switched")
+        else:
+            ready = s["on_cpu"] + s["preempted"] + s["woken"]
+            check.equal(ready, report["window_ns"], f"running or ready, thread {t['tid']}")
+            check.that(s["on_cpu"] > 0, f"thread {t['tid']} never ran")
+
+
+@test
+def threads_own_clocks(check):
+    """run: on-CPU of each thread equals its own CPU clock"""
+    for kind in ("cpu", "mixed", "pipe"):
+        report, truth = run_workload(kind, "--workers", "8", "--count", "50")
+        check.complete(report)
+        check_all_identities(check, report)
+        rows = {t["tid"]: t for t in report["threads"]}
+        for t in truth["threads"]:
+            row = rows.get(t["tid"])
+            if not check.that(row, f"{kind}: thread {t['tid']} is missing") or t["role"] == "main":
+                continue
+            # begin and end of the thread lie outside of its own clock
+            outside = row["life_ns"] - (t["end_ns"] - t["begin_ns"])
+            check.between(row["state_ns"]["on_cpu"],
+                          t["cpu_ns"] * (1 - SHARE) - PER_SWITCH_NS,
+                          t["cpu_ns"] * (1 + SHARE) + outside
+                          + PER_SWITCH_NS * (row["voluntary"] + row["involuntary"]),
+                          f"{kind}: on-CPU of {t['comm']}")
+
+
+@test
+def stopped_target(check):
+    """a target stopped for a second is stopped, not waiting for its locks"""
+    load = Workload("mutex", "--workers", "4", "--time", "120", threads=5)
+    watching = Attach([load.pid])
+    time.sleep(0.2)
+    first, stopped = stop(load.pid)
+    time.sleep(STOP_S)
+    resumed, last = resume(load.pid)
+    time.sleep(0.2)
+    report = watching.report()
+    check.complete(report)
+    for t in report["threads"]:
+        check.between(t["state_ns"]["stopped"], (resumed - stopped) * (1 - STOP_SHARE),
+                      (last - first) * (1 + STOP_SHARE), f"stopped time of {t['comm']}")
+        rest = t["life_ns"] - (resumed - stopped) * (1 - STOP_SHARE)
+        check.that(t["state_ns"]["lock"] <= rest, f"{t['comm']} waits for its lock while stopped")
+
+
+@test
+def attach_to_stopped(check):
+    """attaching to a stopped process works and leaves it stopped"""
+    load = Workload("mixed", "--workers", "4", "--time", "120", threads=5)
+    stop(load.pid)
+    report = attach_for([load.pid], 0.3)
+    check.complete(report)
+    check.equal(len(report["threads"]), 5, "threads")
+    for t in report["threads"]:
+        check.equal(t["state_ns"]["stopped"], report["window_ns"], f"stopped time of {t['comm']}")
+        check.equal(thread_state(load.pid, t["tid"]), "T", f"state of {t['comm']} afterwards")
+    check.equal(report["par"]["on_cpu_ns"], 0, "on-CPU")
+
+
+@test
+def blocked_all_along(check):
+    """four threads blocked for the whole window are all shown, with address"""
+    load = Workload("idle", "--workers", "4", "--time", "120")
+    wait_asleep(load.pid, 5)
+    report = attach_for([load.pid], 0.3)
+    truth = load.truth()
+    check.complete(report)
+    check.equal(len(report["threads"]), 5, "threads")
+    begin = int(truth["locks"][0]["addr"], 16)
+    rows = [l for l in report["locks"] if begin <= int(l["addr"], 16) < begin +
+            truth["locks"][0]["size"]]
+    check.equal(len(rows), 1, "locks at that address")
+    for l in rows:
+        check.equal((l["open"], l["carried"], l["waits"]), (4, 4, 0), "open, carried, waits")
+        check.equal(l["wait_ns"], 4 * report["window_ns"], "waiting time")
+        check.equal(sorted(w["tid"] for w in l["top_waiters"]),
+                    sorted(t["tid"] for t in truth["threads"] if t["role"] != "main"), "waiters")
+    for t in report["threads"]:
+        check.that(t["never_switched"], f"{t['comm']} never switched")
+
+
+main()

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* render_json_test.c - the JSON report: strict readers accept it and get every number back. */
+#include <locale.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "tests/unit/report_sample.h"
+#include "user/analysis/report.h"
+#include "user/base/buf.h"
+#include "user/base/escape.h"
+#include "user/render/json_writer.h"
+#include "user/render/render.h"
+
+static struct buf render(const struct report *r)
+{
+	struct buf out = { 0 };
+
+	renderer_find("json")->render(&out, r, &render_defaults);
+	return out;
+}
+
+static json_t *parse(const struct buf *out)
+{
+	json_error_t error;
+	json_t *root = json_loadb(out->data, out->len, JSON_REJECT_DUPLICATES, &error);
+
+	if (!root)
+		print_error("line %d: %s\n", error.line, error.text);
+	assert_non_null(root);
+	return root;
+}
+
+static void assert_int_member(const json_t *object, const char *name, uint64_t value)
+{
+	const json_t *member = json_object_get(object, name);
+
+	assert_true(json_is_integer(member));
+	assert_int_equal(json_integer_value(member), value);
+}
+
+static void check_states(const json_t *object, const uint64_t state_ns[STATE_COUNT])
+{
+	const json_t *states = json_object_get(object, "state_ns");
+
+	assert_int_equal(json_object_size(states), STATE_COUNT);
+	for (size_t i = 0; i < STATE_COUNT; i++)
+		assert_int_member(states, report_states[i].key, state_ns[i]);
+}
+
+static void check_parallelism(const json_t *par, const struct report_parallelism *p)
+{
+	const json_t *running = json_object_get(par, "running");
+
+	assert_true(json_real_value(json_object_get(par, "average")) == p->average);
+	assert_true(json_real_value(json_object_get(par, "demand")) == p->demand);
+	assert_true(json_real_value(json_object_get(par, "ceiling")) == p->ceiling);
+	assert_int_member(par, "serial_ns", p->serial_ns);
+	assert_int_equal(json_array_size(running), p->running.n);
+	for (size_t i = 0; i < p->running.n; i++)
+		assert_int_equal(json_integer_value(json_array_get(running, i)), p->running.ns[i]);
+	assert_int_equal(json_array_size(json_object_get(par, "wanted")), p->wanted.n);
+}
+
+static void check_locks(const json_t *locks, const struct report *r)
+{
+	assert_int_equal(json_array_size(locks), r->n_locks);
+	for (size_t i = 0; i < r->n_locks; i++) {
+		const json_t *lock = json_array_get(locks, i);
+		const char *addr = json_string_value(json_object_get(lock, "addr"));
+		const char *inode = json_string_value(json_object_get(lock, "inode"));
+
+		assert_int_member(lock, "wait_ns", r->locks[i].wait_ns);
+		assert_int_equal(strtoull(addr, NULL, 16), r->locks[i].addr);
+		assert_int_equal(strtoull(inode, NULL, 10), r->locks[i].inode);
+		assert_int_equal(json_array_size(json_object_get(lock, "hist")),
+				 r->locks[i].n_hist);
+		assert_int_equal(json_array_size(json_object_get(lock, "top_holders")),
+				 r->locks[i].n_top_holders);
+	}
+}
+
+static void test_numbers_come_back(void **state)
+{
+	(void)state;
+	for (const char *const *sample = report_samples; *sample; sample++) {
+		struct report *r = report_sample(*sample);
+		struct buf out = render(r);
+		json_t *root = parse(&out);
+		json_t *threads = json_object_get(root, "threads");
+
+		assert_string_equal(json_string_value(json_object_get(root, "schema")),
+				    "parascope-report");
+		assert_int_member(root, "window_ns", r->window_ns);
+		assert_int_member(root, "begin_ns", r->begin_ns);
+		assert_int_member(root, "locks_total", r->locks_total);
+		check_parallelism(json_object_get(root, "par"), &r->par);
+		check_states(json_object_get(root, "budget"), r->budget.state_ns);
+		check_locks(json_object_get(root, "locks"), r);
+		assert_int_equal(json_array_size(threads), r->n_threads);
+		for (size_t i = 0; i < r->n_threads; i++) {
+			const json_t *thread = json_array_get(threads, i);
+
+			assert_int_member(thread, "tid", r->threads[i].tid);
+			assert_int_member(thread, "voluntary", r->threads[i].voluntary);
+			check_states(thread, r->threads[i].state_ns);
+		}
+		json_decref(root);
+		buf_free(&out);
+		report_sample_free(r);
+	}
+}
+
+/* The bytes themselves are harmless, wherever they are printed. */
+static void test_safe_and_deterministic(void **state)
+{
+	(void)state;
+	for (const char *const *sample = report_samples; *sample; sample++) {
+		struct report *r = report_sample(*sample);
+		struct buf out = render(r), again = render(r);
+
+		assert_int_equal(out.len, again.len);
+		assert_memory_equal(out.data, again.data, out.len);
+		for (size_t i = 0, n; i < out.len; i += n) {
+			uint32_t cp;
+
+			n = escape_decode(out.data + i, out.len - i, &cp);
+			assert_true(cp != ESCAPE_INVALID && (cp == '\n' || !escape_unsafe(cp)));
+		}
+		buf_free(&out);
+		buf_free(&again);
+		report_sample_free(r);
+	}
+}
+
+static char *written(void (*write)(struct json_writer *w, const void *arg), const void *arg)
+{
+	struct buf out = { 0 };
+	struct json_writer w = { .out = &out };
+
+	jsonw_open(&w, NULL, '{');
+	write(&w, arg);
+	jsonw_close(&w, '}');
+	return out.data;
+}
+
+static void write_raw(struct json_writer *w, const void *arg)
+{
+	jsonw_raw(w, "comm", arg, strlen(arg));
+}
+
+static void test_strings(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{ "python3", "{\"comm\":\"python3\"}" },
+		{ "", "{\"comm\":\"\"}" },
+		{ "a\"b\\c", "{\"comm\":\"a\\\"b\\\\c\"}" },
+		{ "\033[m\n\x7f", "{\"comm\":\"\\u001b[m\\u000a\\u007f\"}" },
+		{ "\xc2\x9b", "{\"comm\":\"\\u009b\"}" },
+		{ "\xe2\x80\xae", "{\"comm\":\"\\u202e\"}" },
+		{ "\xf3\xa0\x81\x81", "{\"comm\":\"\\udb40\\udc41\"}" },
+		{ "\xc3\xbc\xf0\x9f\x98\x80", "{\"comm\":\"\xc3\xbc\xf0\x9f\x98\x80\"}" },
+		{ "a\xff", "{\"comm\":\"a\\ufffd\",\"comm_hex\":\"61ff\"}" },
+		{ "\xed\xa0\x80", "{\"comm\":\"\\ufffd\\ufffd\\ufffd\",\"comm_hex\":\"eda080\"}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *out = written(write_raw, cases[i].in);
+
+		assert_string_equal(out, cases[i].out);
+		free(out);
+	}
+}
+
+static void write_double(struct json_writer *w, const void *arg)
+{
+	jsonw_double(w, "v", *(const double *)arg);
+}
+
+static void test_doubles(void **state)
+{
+	static const struct {
+		double in;
+		const char *out;
+	} cases[] = {
+		{ 0, "{\"v\":0.0}" },
+		{ -0.0, "{\"v\":0.0}" },
+		{ 1, "{\"v\":1.0}" },
+		{ 0.1, "{\"v\":0.1}" },
+		{ 1.0 / 3, "{\"v\":0.3333333333333333}" },
+		{ -2.5, "{\"v\":-2.5}" },
+		{ 1e300, "{\"v\":1e+300}" },
+		{ NAN, "{\"v\":null}" },
+		{ INFINITY, "{\"v\":null}" },
+		{ 5e-324, "{\"v\":4.94065645841247e-324}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *out = written(write_double, &cases[i].in);
+
+		assert_string_equal(out, cases[i].out);
+		free(out);
+	}
+}
+
+/* The schema is linked in, is JSON, and knows every enum. */
+static void test_schema(void **state)
+{
+	size_t len;
+	const char *text = render_json_schema(&len);
+	json_error_t error;
+	json_t *schema = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	json_t *definitions = json_object_get(schema, "definitions"), *names, *codes;
+
+	(void)state;
+	assert_non_null(schema);
+	names = json_object_get(json_object_get(definitions, "states"), "required");
+	codes = json_object_get(json_object_get(definitions, "verdict"), "properties");
+	codes = json_object_get(json_object_get(codes, "code"), "enum");
+	assert_int_equal(json_array_size(names), STATE_COUNT);
+	for (size_t i = 0; i < STATE_COUNT; i++)
+		assert_string_equal(json_string_value(json_array_get(names, i)),
+				    report_states[i].key);
+	assert_int_equal(json_array_size(codes), VERDICT_COUNT);
+	for (size_t i = 0; i < VERDICT_COUNT; i++)
+		assert_string_equal(json_string_value(json_array_get(codes, i)),
+				    report_verdicts[i]);
+	json_decref(schema);
+}
+
+static void test_table(void **state)
+{
+	(void)state;
+	assert_non_null(renderer_find("text"));
+	assert_non_null(renderer_find("json"));
+	assert_null(renderer_find(""));
+	assert_null(renderer_find("xml"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numbers_come_back),
+		cmocka_unit_test(test_safe_and_deterministic),
+		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_doubles),
+		cmocka_unit_test(test_schema),
+		cmocka_unit_test(test_table),
+	};
+
+	setlocale(LC_CTYPE, "C.UTF-8");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

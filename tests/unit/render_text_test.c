@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* render_text_test.c - the text report: fits, is clean, says what it must, hides nothing. */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/report_sample.h"
+#include "user/analysis/report.h"
+#include "user/base/buf.h"
+#include "user/base/escape.h"
+#include "user/render/render.h"
+
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct buf render(const char *sample, struct render_opts o)
+{
+	struct report *r = report_sample(sample);
+	struct buf out = { 0 };
+
+	assert_non_null(r);
+	renderer_find("text")->render(&out, r, &o);
+	report_sample_free(r);
+	return out;
+}
+
+static struct buf render_at(const char *sample, int width, bool unicode)
+{
+	struct render_opts o = render_defaults;
+
+	o.width = width;
+	o.unicode = unicode;
+	return render(sample, o);
+}
+
+/* Every line: columns, bytes, characters. */
+static void check_clean(const struct buf *out, const char *sample, int width, bool unicode)
+{
+	const char *line = out->data;
+
+	assert_true(out->len > 0 && out->data[out->len - 1] == '\n');
+	while (*line) {
+		size_t len = strcspn(line, "\n");
+
+		if (escape_width(line, len) > width)
+			print_error("%s at %d: %.*s\n", sample, width, (int)len, line);
+		assert_true(escape_width(line, len) <= width);
+		assert_true(len == 0 || line[len - 1] != ' ');
+		for (size_t i = 0, n; i < len; i += n) {
+			uint32_t cp;
+
+			n = escape_decode(line + i, len - i, &cp);
+			assert_true(cp != ESCAPE_INVALID && !escape_unsafe(cp));
+			assert_true(unicode || cp < 0x80);
+		}
+		line += len + 1;
+	}
+	assert_int_equal(line - out->data, out->len); /* no NUL inside */
+}
+
+static void test_fits(void **state)
+{
+	static const int widths[] = { 80, 81, 100, 132, 200 };
+
+	(void)state;
+	for (const char *const *sample = report_samples; *sample; sample++)
+		for (size_t i = 0; i < 2 * N_OF(widths); i++) {
+			bool unicode = i % 2;
+			struct buf out = render_at(*sample, widths[i / 2], unicode);
+
+			check_clean(&out, *sample, widths[i / 2], unicode);
+			buf_free(&out);
+		}
+}
+
+static void test_width_is_bounded(void **state)
+{
+	static const int widths[] = { -5, 0, 1, 79, 100000 };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(widths); i++) {
+		struct buf out = render_at("gil", widths[i], true);
+
+		check_clean(&out, "gil", widths[i] < 80 ? 80 : 200, true);
+		buf_free(&out);
+	}
+}
+
+/* Without its SGR sequences the coloured report is the plain one. */
+static void test_color(void **state)
+{
+	(void)state;
+	for (const char *const *sample = report_samples; *sample; sample++) {
+		struct render_opts o = render_defaults;
+		struct buf plain, color, stripped = { 0 };
+		bool on = false;
+
+		plain = render(*sample, o);
+		o.color = true;
+		color = render(*sample, o);
+		for (const char *p = color.data; *p; p++) {
+			if (*p != '\033') {
+				buf_add(&stripped, p, 1);
+				continue;
+			}
+			assert_true(p[1] == '[');
+			p += strspn(p + 1, "[0123456789;") + 1;
+			assert_true(*p == 'm');
+			on = strncmp(p - 2, "[0", 2) != 0;
+		}
+		assert_false(on); /* the terminal is left as it was */
+		assert_string_equal(stripped.data, plain.data);
+		buf_free(&plain);
+		buf_free(&color);
+		buf_free(&stripped);
+	}
+}
+
+static void assert_has(const struct buf *out, const char *text)
+{
+	if (!strstr(out->data, text))
+		print_error("missing: %s\nin:\n%s\n", text, out->data);
+	assert_non_null(strstr(out->data, text));
+}
+
+/* The answer stands in the first three lines, in this order of sections. */
+static void test_order(void **state)
+{
+	static const char *const order[] = {
+		"4711 python3 countdown.py --mode threads  10.0 s from 2026-11-21 14:03:11 +0000",
+		"\n\nGIL-BOUND: 2 threads want to run",
+		"96.4 %  one thread on CPU",
+		"What would change it: run the CPU-bound part in processes",
+		"PARALLELISM",
+		"1.01 CPUs of 2 on average = 50.6 % of the machine = 101.2 % of one CPU",
+		"WHERE THE THREADS' TIME WENT",
+		"THREADS",
+		"CONTENTION",
+		"L1  GIL (CPython 3.11)",
+		"blocked by",
+		"not contention",
+		"OVER TIME",
+		"QUALITY",
+		"complete: 24,567 records, none lost",
+	};
+	struct buf out = render_at("gil", 100, false);
+	const char *at = out.data;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(order); i++) {
+		at = strstr(at, order[i]);
+		if (!at)
+			print_error("missing or out of order: %s\n", order[i]);
+		assert_non_null(at);
+	}
+	buf_free(&out);
+}
+
+static void test_budget_closes(void **state)
+{
+	(void)state;
+	for (const char *const *sample = report_samples; *sample; sample++) {
+		struct buf out = render_at(*sample, 100, false);
+
+		assert_has(&out, "  unknown ");
+		assert_has(&out, "  total ");
+		if (strcmp(*sample, "gil") == 0)
+			assert_has(&out, "  30.0 s  100.0 %\n");
+		buf_free(&out);
+	}
+}
+
+static void test_no_nonsense(void **state)
+{
+	static const char *const nonsense[] = { "nan", "inf ", "-0.0", "(null)", "-nan" };
+
+	(void)state;
+	for (const char *const *sample = report_samples; *sample; sample++) {
+		struct buf out = render_at(*sample, 132, false);
+
+		for (size_t i = 0; i < N_OF(nonsense); i++)
+			assert_null(strstr(out.data, nonsense[i]));
+		buf_free(&out);
+	}
+}
+
+static void test_nothing_silently_dropped(void **state)
+{
+	struct render_opts o = render_defaults;
+	struct buf out = render_at("huge", 100, false);
+
+	(void)state;
+	assert_has(&out, "...  9,990 more");
+	assert_has(&out, "...  240 more");
+	assert_has(&out, "... and ");
+	assert_has(&out, "17 further lock objects");
+	buf_free(&out);
+
+	o.all_threads = true;
+	out = render("huge", o);
+	assert_null(strstr(out.data, "9,990 more"));
+	assert_has(&out, "4009999"); /* the last one */
+	buf_free(&out);
+}
+
+static void test_losses(void **state)
+{
+	struct buf out = render_at("processes", 100, false);
+
+	(void)state;
+	assert_has(&out, "Caution: 10.0 % of the records were lost");
+	assert_has(&out, "INCOMPLETE: 123,456 of 1,234,567 records lost (10.0 %)");
+	assert_has(&out, "--ring-size");
+	assert_has(&out, "threads missed by the iterator");
+	assert_has(&out, "!4000000");
+	assert_has(&out, "on_sched_switch");
+	assert_has(&out, "387 ns");
+	assert_has(&out, "unknown for 10.0 s: the owner had left the process");
+	buf_free(&out);
+}
+
+/* Every verdict and every state can be printed. */
+static void test_all_codes(void **state)
+{
+	(void)state;
+	for (int code = 0; code < VERDICT_COUNT; code++) {
+		struct report *r = report_sample("zero");
+		struct buf out = { 0 };
+
+		r->verdict.code = (enum verdict_code)code;
+		strcpy(r->verdict.sentence, "because");
+		renderer_find("text")->render(&out, r, &render_defaults);
+		assert_has(&out, ": because\n");
+		buf_free(&out);
+		report_sample_free(r);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fits),
+		cmocka_unit_test(test_width_is_bounded),
+		cmocka_unit_test(test_color),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_budget_closes),
+		cmocka_unit_test(test_no_nonsense),
+		cmocka_unit_test(test_nothing_silently_dropped),
+		cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_all_codes),
+	};
+
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		return 77; /* skipped */
+	setenv("TZ", "UTC", 1);
+	tzset();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * report_sample.h - reports made by hand, for the tests of everything that reads a report.
+ */
+#ifndef PARASCOPE_REPORT_SAMPLE_H
+#define PARASCOPE_REPORT_SAMPLE_H
+
+#include <stddef.h>
+
+struct report;
+
+/*
+ * "gil"      a GIL-bound Python program with two busy threads, as a clean run shows it
+ * "processes" lock-bound server in several processes; records were lost, everything is non-zero
+ * "zero"     all numbers zero, all pointers NULL, all strings empty
+ * "huge"     10,000 threads, 250 processes, 200 locks, 5,000 phases, largest numbers
+ * "hostile"  strings of a target that wants to break the terminal or the parser
+ */
+extern const char *const report_samples[]; /* ends with NULL */
+
+/* NULL if there is no such sample. */
+struct report *report_sample(const char *name);
+void report_sample_free(struct report *r);
+
+#endif

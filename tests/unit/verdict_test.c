@@ -1,0 +1,878 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* verdict_test.c - one small report by hand for each situation that a verdict has to get right. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "user/analysis/report.h"
+#include "user/analysis/verdict.h"
+
+#define MAX_THREADS 24
+#define MAX_K 20
+#define NS(seconds) ((uint64_t)((seconds) * 1e9 + 0.5))
+
+/* A report with room for all that hangs on it. */
+struct sample {
+	struct report r;
+	struct report_thread threads[MAX_THREADS];
+	struct report_process processes[4];
+	struct report_lock locks[4];
+	struct report_phase phases[10];
+	struct report_party parties[4];
+	uint64_t running[MAX_K], wanted[MAX_K];
+};
+
+/* A thread; seconds.  What is left of its life is waiting for work. */
+struct life {
+	uint32_t pid, tid;
+	const char *comm;
+	double cpu, runnable, lock, gil, io, disk, sleep, child, klock, unknown, stopped;
+	double begin, end; /* end 0: lives until the end of the window */
+	bool ended;
+	uint64_t voluntary;
+};
+
+static struct sample sample(double window, double ceiling)
+{
+	struct sample s = { .r = { .window_ns = NS(window), .cpus_online = 2,
+				   .quality = { .complete = true, .made = 1000,
+						.received = 1000 } } };
+
+	s.r.par.wall_ns = s.r.window_ns;
+	s.r.par.ceiling = ceiling;
+	snprintf(s.r.par.ceiling_why, sizeof(s.r.par.ceiling_why), "%g CPUs online", ceiling);
+	return s;
+}
+
+static void add_life(struct sample *s, const struct life *l)
+{
+	struct report_thread *t = &s->threads[s->r.n_threads++];
+	uint64_t *ns = t->state_ns, sum = 0;
+
+	assert_true(s->r.n_threads <= MAX_THREADS);
+	t->pid = l->pid ? l->pid : 100;
+	t->tid = l->tid;
+	snprintf(t->comm, sizeof(t->comm), "%s", l->comm ? l->comm : "worker");
+	t->begin_ns = NS(l->begin);
+	t->end_ns = l->end > 0 ? NS(l->end) : s->r.window_ns;
+	t->life_ns = t->end_ns - t->begin_ns;
+	t->ended = l->ended;
+	t->voluntary = l->voluntary;
+	ns[STATE_ON_CPU] = NS(l->cpu);
+	ns[STATE_PREEMPTED] = NS(l->runnable);
+	ns[STATE_LOCK] = NS(l->lock);
+	ns[STATE_GIL] = NS(l->gil);
+	ns[STATE_IO_IPC] = NS(l->io);
+	ns[STATE_IO_DISK] = NS(l->disk);
+	ns[STATE_SLEEP] = NS(l->sleep);
+	ns[STATE_CHILD] = NS(l->child);
+	ns[STATE_KLOCK] = NS(l->klock);
+	ns[STATE_UNKNOWN] = NS(l->unknown);
+	ns[STATE_STOPPED] = NS(l->stopped);
+	for (int i = 0; i < STATE_COUNT; i++)
+		sum += ns[i];
+	assert_true(sum <= t->life_ns);
+	ns[STATE_COND] = t->life_ns - sum;
+}
+#define THREAD(s, ...) add_life(s, &(struct life){ __VA_ARGS__ })
+
+/* So many alike. */
+#define THREADS(s, n, ...)                                                                         \
+	do {                                                                                       \
+		for (uint32_t i_ = 0; i_ < (n); i_++)                                              \
+			THREAD(s, .tid = 200 + i_, __VA_ARGS__);                                   \
+	} while (0)
+
+static struct report_lock *add_lock(struct sample *s, enum report_lock_class class,
+				    const char *kind, const char *name, double blocked)
+{
+	struct report_lock *l = &s->locks[s->r.n_locks++];
+
+	l->id = (uint32_t)s->r.n_locks;
+	l->class = class;
+	l->kind = kind;
+	snprintf(l->name, sizeof(l->name), "%s", name);
+	l->pid = 100;
+	l->addr = 0x7f10;
+	l->blocked_ns = l->wait_ns = NS(blocked);
+	l->waits = 1000;
+	return l;
+}
+
+static void add_holder(struct sample *s, struct report_lock *l, const char *comm, double held)
+{
+	l->top_holders = s->parties;
+	l->n_top_holders = 1;
+	s->parties[0].tid = 207;
+	s->parties[0].ns = NS(held);
+	snprintf(s->parties[0].comm, sizeof(s->parties[0].comm), "%s", comm);
+}
+
+/* The window with so many threads; instead of what decide() makes of the averages. */
+static void level(uint64_t *ns, size_t k, double seconds)
+{
+	ns[k] = NS(seconds);
+}
+
+/* As steady as the average allows: 1.3 is 70 % with one and 30 % with two. */
+static struct report_histogram steady(uint64_t *ns, double average, uint64_t wall_ns)
+{
+	size_t k = (size_t)average;
+	uint64_t sum = 0, more = (uint64_t)((average - (double)k) * (double)wall_ns);
+
+	for (size_t i = 0; i < MAX_K; i++)
+		sum += ns[i];
+	if (!sum) {
+		assert_true(k + 1 < MAX_K);
+		ns[k] = wall_ns - more;
+		ns[k + 1] = more;
+	} else if (sum < wall_ns) {
+		ns[0] += wall_ns - sum;
+	}
+	return (struct report_histogram){ ns, MAX_K };
+}
+
+static const struct report_verdict *decide(struct sample *s)
+{
+	struct report *r = &s->r;
+	const uint64_t *ns = r->budget.state_ns;
+	double wall = (double)r->window_ns;
+
+	for (size_t i = 0; i < r->n_threads; i++) {
+		r->budget.total_ns += s->threads[i].life_ns;
+		for (int k = 0; k < STATE_COUNT; k++)
+			r->budget.state_ns[k] += s->threads[i].state_ns[k];
+	}
+	r->threads = s->threads;
+	r->processes = s->processes;
+	r->locks = s->locks;
+	r->phases = s->phases;
+	r->par.on_cpu_ns = ns[STATE_ON_CPU];
+	r->par.average = wall > 0 ? (double)ns[STATE_ON_CPU] / wall : 0;
+	r->par.demand = r->par.average +
+			(wall > 0 ? (double)(ns[STATE_PREEMPTED] + ns[STATE_LOCK] + ns[STATE_GIL]) /
+					    wall
+				  : 0);
+	r->par.running = steady(s->running, r->par.average, r->window_ns);
+	r->par.wanted = steady(s->wanted, r->par.demand, r->window_ns);
+	verdict_decide(r);
+	return &r->verdict;
+}
+
+static void check_form(const struct report_verdict *v)
+{
+	const char *name = report_verdicts[v->code];
+
+	assert_true(strlen(v->sentence) <= 300 && strlen(v->advice) <= 300);
+	assert_memory_equal(v->sentence, name, strlen(name));
+	assert_true(v->explained >= 0 && v->explained <= 1);
+	assert_true(v->n_evidence <= 8);
+	for (size_t i = 0; i < v->n_evidence; i++) {
+		assert_non_null(v->evidence[i].key);
+		assert_true(v->evidence[i].value >= 0 && *v->evidence[i].label);
+	}
+	for (const char *p = v->sentence; *p; p++)
+		assert_true(*p >= ' ' && *p < 127);
+}
+
+static const struct report_verdict *check(struct sample *s, enum verdict_code code)
+{
+	const struct report_verdict *v = decide(s);
+
+	print_message("%s\n    [%.0f %%] %s\n", v->sentence, v->explained * 100, v->advice);
+	assert_string_equal(report_verdicts[v->code], report_verdicts[code]);
+	check_form(v);
+	return v;
+}
+
+static void says(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("'%s' does not say '%s'", text, part);
+}
+
+static void says_not(const char *text, const char *part)
+{
+	if (strstr(text, part))
+		fail_msg("'%s' says '%s'", text, part);
+}
+
+static double evidence(const struct report_verdict *v, const char *key)
+{
+	for (size_t i = 0; i < v->n_evidence; i++)
+		if (strcmp(v->evidence[i].key, key) == 0)
+			return v->evidence[i].value;
+	return -1;
+}
+
+/* --- nothing to tell ------------------------------------------------------------------------- */
+
+static void too_short(void **state)
+{
+	struct sample s = sample(0.03, 2), empty = { 0 }, none = sample(10, 2);
+	struct sample brief = sample(0.3, 2), died = sample(10, 2);
+	(void)state;
+
+	THREADS(&s, 2, .cpu = 0.03);
+	check(&s, VERDICT_TOO_SHORT);
+	says(check(&empty, VERDICT_TOO_SHORT)->sentence, "no thread");
+	says(check(&none, VERDICT_TOO_SHORT)->sentence, "no thread");
+	THREAD(&brief, .tid = 100, .cpu = 0.002);
+	check(&brief, VERDICT_TOO_SHORT);
+	THREAD(&died, .tid = 100, .cpu = 0.02, .end = 0.02, .ended = true);
+	says(check(&died, VERDICT_TOO_SHORT)->sentence, "lived for only 20.0 ms");
+}
+
+static void idle(void **state)
+{
+	struct sample pool = sample(10, 2), poll = sample(10, 2), stopped = sample(10, 2);
+	(void)state;
+
+	THREAD(&pool, .tid = 100, .cpu = 0.01);
+	THREADS(&pool, 8, .cpu = 0.001);
+	says(check(&pool, VERDICT_IDLE)->sentence, "waiting for work");
+	/* an event loop that ticks ten times a second has nothing to do */
+	THREAD(&poll, .tid = 100, .cpu = 0.02, .io = 9.97, .voluntary = 100);
+	says(check(&poll, VERDICT_IDLE)->advice, "cannot be told");
+	THREADS(&stopped, 2, .stopped = 10);
+	says(check(&stopped, VERDICT_IDLE)->advice, "SIGCONT");
+}
+
+static void idle_is_a_share_of_life(void **state)
+{
+	struct sample s = sample(10, 2);
+	(void)state;
+
+	/* lived for 0.4 s and used a CPU all that time */
+	THREAD(&s, .tid = 100, .cpu = 0.4, .begin = 1, .end = 1.4, .ended = true);
+	check(&s, VERDICT_SEQUENTIAL);
+}
+
+static void unaccounted(void **state)
+{
+	struct sample s = sample(10, 2);
+	(void)state;
+
+	THREADS(&s, 2, .cpu = 3, .unknown = 6);
+	says(check(&s, VERDICT_UNCLEAR)->sentence, "60 % of the thread time");
+}
+
+/* --- losses ---------------------------------------------------------------------------------- */
+
+static void gil_bound(void **state)
+{
+	struct sample s = sample(10, 2);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREAD(&s, .tid = 100);
+	THREADS(&s, 4, .cpu = 2.5, .gil = 7.5);
+	s.r.par.serial_ns = NS(9.9);
+	add_lock(&s, LOCK_CLASS_GIL, "gil", "GIL (CPython 3.11)", 30);
+	add_lock(&s, LOCK_CLASS_COND, "join", "join 0x7f00", 10);
+	v = check(&s, VERDICT_GIL_BOUND);
+	assert_string_equal(v->sentence,
+			    "gil-bound: 4.0 threads wanted to run, 1.00 did; 75 % of the wanted "
+			    "thread time went to waiting for GIL (CPython 3.11)");
+	assert_true(v->explained > 0.99);
+	assert_true(evidence(v, "serial_share") > 0.98);
+	assert_true(evidence(v, "gil_waits") == 100);
+	says(v->advice, "processes");
+}
+
+static void handoff_lock(void **state)
+{
+	struct sample s = sample(10, 2);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREADS(&s, 2, .cpu = 5, .gil = 5);
+	add_lock(&s, LOCK_CLASS_GIL, "hand-off lock", "hand-off lock 0x7f10", 10);
+	v = check(&s, VERDICT_GIL_BOUND);
+	says(v->sentence, "hand-off lock 0x7f10, which behaves like a GIL");
+	says_not(v->advice, "Python");
+}
+
+static void gils_of_several_processes(void **state)
+{
+	struct sample s = sample(10, 4);
+	(void)state;
+
+	THREADS(&s, 2, .pid = 100, .cpu = 5, .gil = 5);
+	THREADS(&s, 2, .pid = 300, .cpu = 5, .gil = 5);
+	add_lock(&s, LOCK_CLASS_GIL, "gil", "GIL (CPython 3.11)", 10);
+	add_lock(&s, LOCK_CLASS_GIL, "gil", "GIL (CPython 3.11)", 10);
+	says(check(&s, VERDICT_GIL_BOUND)->sentence, "and 1 more like it");
+}
+
+static void gil_holder_sleeps(void **state)
+{
+	struct sample s = sample(10, 2);
+	const struct report_verdict *v;
+	(void)state;
+
+	/* native code sleeps with the GIL; the other thread gets 2 % */
+	THREAD(&s, .tid = 100, .cpu = 0.1, .sleep = 9.7);
+	THREAD(&s, .tid = 101, .cpu = 0.2, .gil = 9.7);
+	level(s.running, 1, 0.3);
+	level(s.wanted, 1, 10);
+	add_lock(&s, LOCK_CLASS_GIL, "gil", "GIL (CPython 3.11)", 9.7);
+	v = check(&s, VERDICT_GIL_BOUND);
+	says(v->advice, "97 % of the window nobody ran");
+	assert_true(evidence(v, "stalled_share") > 0.96);
+}
+
+static void gil_on_one_cpu(void **state)
+{
+	struct sample s = sample(10, 1);
+	const struct report_verdict *v;
+	(void)state;
+
+	/* without the GIL nothing would be faster: there is one CPU */
+	THREADS(&s, 2, .cpu = 4.9, .gil = 5);
+	strcpy(s.r.par.ceiling_why, "affinity: 1 CPU");
+	add_lock(&s, LOCK_CLASS_GIL, "gil", "GIL (CPython 3.11)", 10);
+	v = check(&s, VERDICT_CPU_SHORT);
+	says(v->sentence, "affinity: 1 CPU");
+	says(v->advice, "the GIL would be the next limit");
+	assert_true(evidence(v, "gil_share") > 0.5);
+}
+
+static void gil_on_a_busy_machine(void **state)
+{
+	struct sample gil = sample(10, 2), cpu = sample(10, 2);
+	(void)state;
+
+	THREADS(&gil, 2, .cpu = 2.5, .runnable = 2.5, .gil = 5);
+	/* the holder is not asleep, it waits for a CPU */
+	says_not(check(&gil, VERDICT_GIL_BOUND)->advice, "nobody ran");
+	THREADS(&cpu, 2, .cpu = 2.5, .runnable = 5, .gil = 2.5);
+	assert_true(evidence(check(&cpu, VERDICT_CPU_SHORT), "gil_share") == 0.25);
+}
+
+static void lock_bound(void **state)
+{
+	struct sample s = sample(10, 2);
+	const struct report_verdict *v;
+	struct report_lock *l;
+	(void)state;
+
+	THREADS(&s, 4, .cpu = 2.7, .lock = 7.2);
+	l = add_lock(&s, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 28);
+	add_holder(&s, l, "hog-0", 26.9);
+	add_lock(&s, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f80", 0.8);
+	v = check(&s, VERDICT_LOCK_BOUND);
+	says(v->sentence, "73 % of the wanted thread time went to waiting for mutex 0x7f10 of "
+			  "process 100, 96 % of it while held by hog-0 (207)");
+}
+
+static void several_locks(void **state)
+{
+	struct sample s = sample(10, 4);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREADS(&s, 4, .cpu = 5, .lock = 5);
+	add_lock(&s, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 8);
+	add_lock(&s, LOCK_CLASS_LOCK, "rwlock", "rwlock 0x7f80", 7);
+	add_lock(&s, LOCK_CLASS_LOCK, "low-level lock", "low-level lock 0x7f90", 5);
+	v = check(&s, VERDICT_LOCK_BOUND);
+	says(v->sentence, "3 locks, 40 % of it for mutex 0x7f10");
+}
+
+static void lock_without_a_row(void **state)
+{
+	struct sample s = sample(10, 4);
+	(void)state;
+
+	THREADS(&s, 4, .cpu = 5, .lock = 5);
+	check(&s, VERDICT_LOCK_BOUND);
+}
+
+static void deadlock(void **state)
+{
+	struct sample s = sample(10, 2);
+	struct report_lock *l;
+	(void)state;
+
+	THREADS(&s, 2, .lock = 10);
+	l = add_lock(&s, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 20);
+	l->waits = 0;
+	l->open = 2;
+	says(check(&s, VERDICT_LOCK_BOUND)->advice, "deadlock");
+}
+
+static void io_under_a_lock(void **state)
+{
+	struct sample s = sample(10, 2);
+	(void)state;
+
+	/* one at a time does I/O while it holds the mutex; the others wait for it */
+	THREADS(&s, 4, .cpu = 0.1, .io = 2.4, .lock = 7.5, .voluntary = 5000);
+	level(s.running, 1, 0.4);
+	level(s.wanted, 3, 10);
+	add_lock(&s, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 30);
+	says(check(&s, VERDICT_LOCK_BOUND)->advice, "do not sleep or do I/O");
+}
+
+static void kernel_lock(void **state)
+{
+	struct sample s = sample(10, 4), both = sample(10, 4);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREADS(&both, 4, .cpu = 3, .lock = 1.2, .klock = 5.8);
+	says(check(&both, VERDICT_LOCK_BOUND)->sentence, "inside the kernel");
+	THREADS(&s, 4, .cpu = 3, .klock = 7);
+	v = check(&s, VERDICT_LOCK_BOUND);
+	says(v->sentence, "70 % of the time");
+	says(v->sentence, "inside the kernel");
+}
+
+static void conditions_are_no_contention(void **state)
+{
+	struct sample ring = sample(10, 2), pool = sample(10, 2);
+	struct report_lock *l;
+	(void)state;
+
+	/* a token goes round: one runs, three wait for it, in a condition */
+	THREADS(&ring, 4, .cpu = 2.5);
+	l = add_lock(&ring, LOCK_CLASS_COND, "condition", "condition 0x7f10", 30);
+	l->owner_note = "no owner by design";
+	says(check(&ring, VERDICT_SEQUENTIAL)->advice, "only one work at a time");
+	/* eight workers of which two have work */
+	THREADS(&pool, 8, .cpu = 2.4, .runnable = 0.1);
+	add_lock(&pool, LOCK_CLASS_COND, "condition", "condition 0x7f10", 60);
+	check(&pool, VERDICT_PARALLEL);
+}
+
+static void oversubscribed(void **state)
+{
+	struct sample s = sample(10, 2);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREADS(&s, 8, .cpu = 2.475, .runnable = 7.525);
+	v = check(&s, VERDICT_CPU_SHORT);
+	says(v->sentence, "8.0 threads wanted to run, 1.98 did, which is about all it may use");
+	assert_true(v->explained > 0.99);
+}
+
+static void locks_behind_full_cpus(void **state)
+{
+	struct sample s = sample(10, 2);
+	(void)state;
+
+	/* the lock costs more time than the CPUs do, but taking it away would gain nothing */
+	THREADS(&s, 8, .cpu = 2.4, .runnable = 3, .lock = 4.6);
+	add_lock(&s, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 36.8);
+	says(check(&s, VERDICT_CPU_SHORT)->advice, "a lock would be the next limit");
+}
+
+static void other_programs(void **state)
+{
+	struct sample s = sample(10, 2);
+	const struct report_verdict *v;
+	(void)state;
+
+	/* hashlib on a loaded machine: it releases the GIL, 0.57 CPUs are no GIL finding */
+	THREADS(&s, 2, .cpu = 2.85, .runnable = 6.9, .gil = 0.2);
+	v = check(&s, VERDICT_CPU_SHORT);
+	says(v->sentence, "although 2 may be used");
+	says(v->sentence, "other programs had them, or threads are bound");
+}
+
+static void throttled(void **state)
+{
+	struct sample s = sample(10, 0.5);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREADS(&s, 2, .cpu = 2.5, .runnable = 7.5);
+	strcpy(s.r.par.ceiling_why, "cgroup quota: 0.50 CPUs");
+	s.r.n_processes = 2; /* of one cgroup: the same time twice */
+	s.processes[0].throttled_ns = s.processes[1].throttled_ns = NS(7.4);
+	v = check(&s, VERDICT_CPU_SHORT);
+	says(v->sentence, "7.40 s");
+	says(v->sentence, "cgroup quota");
+	says(v->advice, "cpu.max");
+}
+
+static void no_single_cause(void **state)
+{
+	struct sample s = sample(10, 4);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREADS(&s, 4, .cpu = 4, .runnable = 1.8, .lock = 2, .gil = 2.2);
+	v = check(&s, VERDICT_UNCLEAR);
+	says(v->sentence, "no single cause");
+	says(v->sentence, "22 % of the wanted thread time went to waiting for the GIL, 20 % to "
+			  "waiting for locks");
+}
+
+/* --- I/O ------------------------------------------------------------------------------------- */
+
+static void sleepers(void **state)
+{
+	struct sample threads = sample(10.2, 2), procs = sample(10.2, 2), seq = sample(20.2, 2);
+	(void)state;
+
+	/* time.sleep(10) in two threads, in two processes, one after the other in one thread */
+	THREAD(&threads, .tid = 100, .cpu = 0.1, .ended = true);
+	THREADS(&threads, 2, .cpu = 0.001, .sleep = 10, .begin = 0.1, .end = 10.15, .ended = true);
+	says(check(&threads, VERDICT_IO_OVERLAPPED)->sentence, "wait for timers");
+	THREAD(&procs, .tid = 100, .cpu = 0.1, .child = 10, .ended = true);
+	THREAD(&procs, .pid = 101, .tid = 101, .sleep = 10, .begin = 0.1, .end = 10.15,
+	       .ended = true);
+	THREAD(&procs, .pid = 102, .tid = 102, .sleep = 10, .begin = 0.1, .end = 10.15,
+	       .ended = true);
+	check(&procs, VERDICT_IO_OVERLAPPED);
+	THREAD(&seq, .tid = 100, .cpu = 0.1, .sleep = 20, .ended = true);
+	says(check(&seq, VERDICT_IO_SERIAL)->advice, "overlap");
+}
+
+static void sleepers_in_a_row(void **state)
+{
+	struct sample s = sample(10, 2);
+	(void)state;
+
+	for (uint32_t i = 0; i < 5; i++)
+		THREAD(&s, .pid = 300 + i, .tid = 300 + i, .cpu = 0.01, .sleep = 1.98,
+		       .begin = 2 * i, .end = 2 * i + 2, .ended = true);
+	check(&s, VERDICT_IO_SERIAL);
+}
+
+static void clients(void **state)
+{
+	struct sample one = sample(10, 2), many = sample(10, 2);
+	(void)state;
+
+	THREAD(&one, .tid = 100, .cpu = 1, .io = 9, .voluntary = 4000);
+	says(check(&one, VERDICT_IO_SERIAL)->advice, "epoll");
+	THREADS(&many, 4, .cpu = 2, .io = 7.8, .gil = 0.2, .voluntary = 4000);
+	check(&many, VERDICT_IO_OVERLAPPED);
+}
+
+static void io_beside_work(void **state)
+{
+	struct sample s = sample(10, 8);
+	(void)state;
+
+	/* four busy loggers do not make a program about I/O of one that computes */
+	THREAD(&s, .tid = 100, .cpu = 9.9);
+	THREADS(&s, 4, .cpu = 0.05, .io = 9.9, .voluntary = 500);
+	level(s.wanted, 1, 9.8);
+	level(s.wanted, 2, 0.15);
+	check(&s, VERDICT_SEQUENTIAL);
+}
+
+static void lock_beside_much_io(void **state)
+{
+	struct sample s = sample(10, 2), server = sample(10, 2);
+	(void)state;
+
+	/* more than a thread at all times waits for it: that counts among any number */
+	THREADS(&server, 20, .cpu = 0.3, .lock = 0.6, .io = 9, .voluntary = 4000);
+	add_lock(&server, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 12);
+	check(&server, VERDICT_LOCK_BOUND);
+	/* half of the little that is wanted is a lock; that is 1 % of what the threads do */
+	THREADS(&s, 16, .cpu = 0.1, .lock = 0.1, .io = 9.7, .voluntary = 4000);
+	add_lock(&s, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 1.6);
+	assert_true(evidence(check(&s, VERDICT_IO_OVERLAPPED), "lock_share") > 0.4);
+}
+
+static void disk(void **state)
+{
+	struct sample s = sample(10, 2);
+	(void)state;
+
+	THREAD(&s, .tid = 100, .cpu = 1, .disk = 9, .voluntary = 100);
+	says(check(&s, VERDICT_IO_SERIAL)->sentence, "disk I/O");
+}
+
+/* --- use of the CPUs ------------------------------------------------------------------------- */
+
+static void parallel(void **state)
+{
+	struct sample full = sample(10, 2), wide = sample(10, 64), bursts = sample(10, 2);
+	struct sample partly = sample(10, 2);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREAD(&full, .tid = 100);
+	THREADS(&full, 2, .cpu = 9.8, .runnable = 0.2);
+	v = check(&full, VERDICT_PARALLEL);
+	says(v->sentence, "parallel: 1.96 of 2 CPUs");
+	THREADS(&wide, 4, .cpu = 9.9);
+	v = check(&wide, VERDICT_PARALLEL);
+	says(v->sentence, "3.96 of 64 CPUs; no more threads want to run");
+	says(v->advice, "the other 60 CPUs");
+	THREAD(&partly, .tid = 100, .cpu = 9.9);
+	THREAD(&partly, .tid = 101, .cpu = 6);
+	check(&partly, VERDICT_PARALLEL);
+	/* works for a third of the time, then with all CPUs: averages would say "half a CPU" */
+	THREADS(&bursts, 2, .cpu = 3.3, .runnable = 0.1);
+	level(bursts.running, 2, 3.3);
+	level(bursts.wanted, 2, 3.4);
+	v = check(&bursts, VERDICT_PARALLEL);
+	says(v->sentence, "1.94 of 2 CPUs while it has work, which is 34 % of the time");
+}
+
+static void sequential(void **state)
+{
+	struct sample s = sample(10, 2), one = sample(10, 1), rare = sample(10, 2);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREAD(&s, .tid = 100, .comm = "main", .cpu = 9.7);
+	THREADS(&s, 4, .cpu = 0.05);
+	v = check(&s, VERDICT_SEQUENTIAL);
+	says(v->sentence, "one thread, main (100), does 98 % of the work");
+	says(v->advice, "2 CPUs may be used");
+	assert_true(v->explained == 0);
+	THREAD(&one, .tid = 100, .cpu = 9.9);
+	says(check(&one, VERDICT_SEQUENTIAL)->advice, "would not help");
+	THREAD(&rare, .tid = 100, .cpu = 2);
+	v = check(&rare, VERDICT_SEQUENTIAL);
+	says(v->sentence, "it has work 20 % of the time");
+}
+
+static void one_after_the_other(void **state)
+{
+	struct sample s = sample(9, 2);
+	(void)state;
+
+	for (uint32_t i = 0; i < 3; i++)
+		THREAD(&s, .pid = 300 + i, .tid = 300 + i, .cpu = 2.9, .begin = 3 * i,
+		       .end = 3 * i + 3, .ended = true);
+	says(check(&s, VERDICT_SEQUENTIAL)->sentence, "several threads");
+}
+
+static void fill_phases(struct sample *s, size_t wide, double first, double rest)
+{
+	s->r.n_phases = 10;
+	for (size_t i = 0; i < 10; i++) {
+		s->phases[i].begin_ns = i * (s->r.window_ns / 10);
+		s->phases[i].end_ns = (i + 1) * (s->r.window_ns / 10);
+		s->phases[i].parallelism = i < wide ? first : rest;
+	}
+}
+
+static void imbalanced_lives(void **state)
+{
+	struct sample s = sample(10, 4);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREAD(&s, .tid = 100, .cpu = 0.1);
+	for (uint32_t i = 0; i < 3; i++)
+		THREAD(&s, .tid = 201 + i, .cpu = 3, .end = 3, .ended = true);
+	THREAD(&s, .tid = 204, .comm = "slow", .cpu = 9.9);
+	level(s.wanted, 4, 3);
+	level(s.wanted, 1, 6.9);
+	v = check(&s, VERDICT_IMBALANCED);
+	says(v->sentence, "of 4 workers slow (204) ran for 9.90 s, the others for 3.00 s");
+}
+
+static void imbalanced_pool(void **state)
+{
+	struct sample s = sample(10, 4);
+	(void)state;
+
+	/* pool threads stay: only the phases show that they had nothing more to do */
+	THREADS(&s, 3, .cpu = 2);
+	THREAD(&s, .tid = 210, .cpu = 9.9);
+	level(s.wanted, 4, 2);
+	level(s.wanted, 1, 7.9);
+	fill_phases(&s, 2, 3.9, 1);
+	check(&s, VERDICT_IMBALANCED);
+}
+
+static void imbalanced_rounds(void **state)
+{
+	struct sample s = sample(10, 4);
+	(void)state;
+
+	THREADS(&s, 3, .cpu = 2);
+	THREAD(&s, .tid = 210, .cpu = 9.9);
+	level(s.wanted, 4, 2);
+	level(s.wanted, 1, 7.9);
+	add_lock(&s, LOCK_CLASS_COND, "barrier", "barrier 0x7f10", 24);
+	fill_phases(&s, 10, 1.6, 0);
+	check(&s, VERDICT_IMBALANCED);
+}
+
+static void main_is_no_worker(void **state)
+{
+	struct sample threads = sample(10, 4), procs = sample(10, 4);
+	(void)state;
+
+	/* 7 s of preparation by main, then four balanced workers */
+	THREAD(&threads, .tid = 100, .cpu = 7);
+	THREADS(&threads, 4, .cpu = 2.9, .begin = 7, .ended = true);
+	level(threads.wanted, 1, 7);
+	level(threads.wanted, 4, 2.9);
+	check(&threads, VERDICT_SEQUENTIAL);
+	/* the same with processes */
+	THREAD(&procs, .tid = 100, .cpu = 7, .child = 3);
+	procs.r.n_processes = 3;
+	procs.processes[0].pid = 100;
+	for (uint32_t i = 1; i < 3; i++) {
+		THREAD(&procs, .pid = 100 + i, .tid = 100 + i, .cpu = 2, .end = 2, .ended = true);
+		procs.processes[i].pid = 100 + i;
+		procs.processes[i].ppid = 100;
+		procs.processes[i].par.on_cpu_ns = NS(2);
+	}
+	level(procs.wanted, 3, 2);
+	level(procs.wanted, 1, 5);
+	check(&procs, VERDICT_SEQUENTIAL);
+}
+
+static void different_roles(void **state)
+{
+	struct sample s = sample(10, 4);
+	(void)state;
+
+	/* a service with one hot thread: nothing shows that the others had the same work */
+	THREAD(&s, .tid = 210, .cpu = 9);
+	THREADS(&s, 3, .cpu = 1);
+	level(s.wanted, 1, 7);
+	level(s.wanted, 2, 2.5);
+	fill_phases(&s, 10, 1.2, 0);
+	check(&s, VERDICT_SEQUENTIAL);
+}
+
+/* --- quality --------------------------------------------------------------------------------- */
+
+static void lost_records(void **state)
+{
+	struct sample gil = sample(10, 2), few = sample(10, 2), cpu = sample(10, 2);
+	struct sample busy = sample(10, 2);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREADS(&gil, 4, .cpu = 2.5, .gil = 7.5);
+	gil.r.quality.dropped = 120;
+	v = check(&gil, VERDICT_UNCLEAR);
+	says(v->sentence, "12 % of the records were lost; what is left looks gil-bound");
+	says(v->advice, "--ring-size");
+	assert_true(evidence(v, "dropped_share") == 0.12 && v->explained == 0);
+	THREADS(&few, 4, .cpu = 2.5, .gil = 7.5);
+	few.r.quality.dropped = 20;
+	assert_true(evidence(check(&few, VERDICT_GIL_BOUND), "dropped_share") == 0.02);
+	/* runnable time is the kernel's own sum: the stream is not needed */
+	THREADS(&cpu, 8, .cpu = 2.5, .runnable = 7.5);
+	level(cpu.wanted, 1, 10);
+	cpu.r.quality.dropped = 900;
+	says(check(&cpu, VERDICT_CPU_SHORT)->sentence, "8.0 threads wanted to run, 2.0 did");
+	/* what is left of the levels says that one ran of one that wanted to */
+	THREADS(&busy, 4, .cpu = 2.5, .runnable = 7.5);
+	level(busy.wanted, 1, 10);
+	busy.r.quality.dropped = 900;
+	says(check(&busy, VERDICT_CPU_SHORT)->sentence, "other programs");
+}
+
+static void disagreement(void **state)
+{
+	struct sample s = sample(10, 2);
+	(void)state;
+
+	THREADS(&s, 2, .cpu = 9.9);
+	s.r.quality.disagreement_ns = NS(4);
+	says(check(&s, VERDICT_UNCLEAR)->sentence, "differ by 20 % of the CPU time");
+}
+
+static void hostile_numbers(void **state)
+{
+	struct sample s = { 0 }, long_names = sample(10, 2);
+	struct report_lock *l;
+	(void)state;
+
+	memset(s.threads, 0xff, sizeof(s.threads));
+	for (size_t i = 0; i < MAX_THREADS; i++)
+		s.threads[i].ended = true;
+	memset(s.running, 0xff, sizeof(s.running));
+	s.r = (struct report){ .window_ns = UINT64_MAX, .threads = s.threads,
+		.n_threads = MAX_THREADS, .quality = { .dropped = 5 } };
+	memset(&s.r.budget, 0xff, sizeof(s.r.budget));
+	s.r.par = (struct report_parallelism){ .average = 1e300, .demand = 1e300,
+		.ceiling = 1e300, .running = { s.running, MAX_K } };
+	verdict_decide(&s.r);
+	assert_true(s.r.verdict.n_evidence <= 8 && strlen(s.r.verdict.sentence) <= 300);
+	/* nothing ends with a NUL */
+	THREADS(&long_names, 4, .cpu = 2.5, .lock = 7.5);
+	l = add_lock(&long_names, LOCK_CLASS_LOCK, "mutex", "", 30);
+	memset(l->name, 'x', sizeof(l->name));
+	add_holder(&long_names, l, "", 30);
+	memset(long_names.parties[0].comm, 'y', sizeof(long_names.parties[0].comm));
+	memset(long_names.r.par.ceiling_why, 'z', sizeof(long_names.r.par.ceiling_why));
+	check(&long_names, VERDICT_LOCK_BOUND);
+}
+
+static void pure(void **state)
+{
+	struct sample s = sample(10, 2);
+	struct report_verdict first;
+	(void)state;
+
+	THREADS(&s, 4, .cpu = 2.5, .gil = 7.5);
+	first = *check(&s, VERDICT_GIL_BOUND);
+	memset(&s.r.verdict, 0xaa, sizeof(s.r.verdict));
+	verdict_decide(&s.r);
+	assert_memory_equal(&first, &s.r.verdict, sizeof(first));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(too_short),
+		cmocka_unit_test(idle),
+		cmocka_unit_test(idle_is_a_share_of_life),
+		cmocka_unit_test(unaccounted),
+		cmocka_unit_test(gil_bound),
+		cmocka_unit_test(handoff_lock),
+		cmocka_unit_test(gils_of_several_processes),
+		cmocka_unit_test(gil_holder_sleeps),
+		cmocka_unit_test(gil_on_one_cpu),
+		cmocka_unit_test(gil_on_a_busy_machine),
+		cmocka_unit_test(lock_bound),
+		cmocka_unit_test(several_locks),
+		cmocka_unit_test(lock_without_a_row),
+		cmocka_unit_test(deadlock),
+		cmocka_unit_test(io_under_a_lock),
+		cmocka_unit_test(kernel_lock),
+		cmocka_unit_test(conditions_are_no_contention),
+		cmocka_unit_test(oversubscribed),
+		cmocka_unit_test(locks_behind_full_cpus),
+		cmocka_unit_test(other_programs),
+		cmocka_unit_test(throttled),
+		cmocka_unit_test(no_single_cause),
+		cmocka_unit_test(sleepers),
+		cmocka_unit_test(sleepers_in_a_row),
+		cmocka_unit_test(clients),
+		cmocka_unit_test(io_beside_work),
+		cmocka_unit_test(lock_beside_much_io),
+		cmocka_unit_test(disk),
+		cmocka_unit_test(parallel),
+		cmocka_unit_test(sequential),
+		cmocka_unit_test(one_after_the_other),
+		cmocka_unit_test(imbalanced_lives),
+		cmocka_unit_test(imbalanced_pool),
+		cmocka_unit_test(imbalanced_rounds),
+		cmocka_unit_test(main_is_no_worker),
+		cmocka_unit_test(different_roles),
+		cmocka_unit_test(lost_records),
+		cmocka_unit_test(disagreement),
+		cmocka_unit_test(hostile_numbers),
+		cmocka_unit_test(pure),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
