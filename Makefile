@@ -78,7 +78,7 @@ lint: ## include rules, shell scripts
 	$(Q)tests/lint.sh
 
 bench-bpf: all ## worst-case cost: ns per BPF run and slowdown, paired (root)
-	@tests/perf/pingpong.sh $(O)
+	@/usr/bin/python3 tests/perf/cost.py $(O)
 
 # --- BPF ---------------------------------------------------------------------------------------
 $(O)/parascope.bpf.o: bpf/parascope.bpf.c | $(O)

@@ -110,6 +110,7 @@ static void make_valid(union record *r, uint16_t kind)
 		END(r->exec.comm);
 		break;
 	case WIRE_SUMS:
+		END(r->sums.comm);
 		r->sums.sums.pad = 0;
 		break;
 	case WIRE_HOST:

@@ -35,7 +35,7 @@ struct life {
 	double cpu, runnable, lock, gil, io, disk, sleep, child, klock, unknown, stopped;
 	double begin, end; /* end 0: lives until the end of the window */
 	bool ended;
-	uint64_t voluntary;
+	uint64_t voluntary, involuntary;
 };
 
 static struct sample sample(double window, double ceiling)
@@ -64,6 +64,7 @@ static void add_life(struct sample *s, const struct life *l)
 	t->life_ns = t->end_ns - t->begin_ns;
 	t->ended = l->ended;
 	t->voluntary = l->voluntary;
+	t->involuntary = l->involuntary;
 	ns[STATE_ON_CPU] = NS(l->cpu);
 	ns[STATE_PREEMPTED] = NS(l->runnable);
 	ns[STATE_LOCK] = NS(l->lock);
@@ -488,6 +489,26 @@ static void other_programs(void **state)
 	says(v->sentence, "other programs had them, or threads are bound");
 }
 
+static void wake_ups(void **state)
+{
+	struct sample ring = sample(2, 2), many = sample(2, 16), slow = sample(2, 2);
+	const struct report_verdict *v;
+	(void)state;
+
+	/* measured: a ring through a condition variable, on an idle machine with two CPUs */
+	THREADS(&ring, 3, .cpu = 0.449, .runnable = 0.785, .lock = 0.108, .voluntary = 43000,
+		.involuntary = 9000);
+	v = check(&ring, VERDICT_SEQUENTIAL);
+	says(v->sentence, "78,000 switches per second");
+	says_not(v->sentence, "other programs");
+	assert_true(v->explained > 0.8);
+	THREADS(&many, 16, .cpu = 0.4, .runnable = 0.8, .voluntary = 43000);
+	check(&many, VERDICT_UNCLEAR);
+	/* half a millisecond each: somebody else had the CPU */
+	THREADS(&slow, 3, .cpu = 0.449, .runnable = 0.785, .voluntary = 1500);
+	check(&slow, VERDICT_CPU_SHORT);
+}
+
 static void throttled(void **state)
 {
 	struct sample s = sample(10, 0.5);
@@ -852,6 +873,7 @@ int main(void)
 		cmocka_unit_test(oversubscribed),
 		cmocka_unit_test(locks_behind_full_cpus),
 		cmocka_unit_test(other_programs),
+		cmocka_unit_test(wake_ups),
 		cmocka_unit_test(throttled),
 		cmocka_unit_test(no_single_cause),
 		cmocka_unit_test(sleepers),

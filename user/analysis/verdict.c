@@ -34,6 +34,7 @@
 #define ACTIVE_SHARE 0.1    /* of wanted and I/O time; or ... */
 #define LOSS_THREADS 1.0    /* ... so many threads lost all the time */
 #define FULL_SHARE 0.8	    /* of what the CPUs allow was used */
+#define WAKE_DELAY_NS 1e5   /* runnable for less than this each time: that is no shortage */
 #define THROTTLED_SHARE 0.1 /* of the window */
 #define STALLED_SHARE 0.25  /* of the busy time: the holder itself sleeps */
 #define ONE_LOCK_SHARE 0.8  /* of the waiting is one lock's */
@@ -89,6 +90,7 @@ struct figures {
 	double possible;   /* CPU time if only the ceiling held back who wanted to run */
 	double excess;	   /* wanted beyond the ceiling */
 	double busy, solo; /* wall: at least one, exactly one wanted to run */
+	double switches;   /* how often threads became runnable */
 	double stalled;	   /* wall: somebody wanted to run, nobody did or was runnable */
 	double throttled;
 	struct io_figures io;
@@ -215,6 +217,7 @@ static void collect_threads(struct figures *f, const struct report *r)
 		const struct report_thread *t = &r->threads[i];
 
 		collect_io(&f->io, t);
+		f->switches += (double)t->voluntary + (double)t->involuntary;
 		if (!t->tid) { /* many threads added up: no life of its own */
 			first = 0;
 			last = f->wall;
@@ -489,6 +492,43 @@ static double shortage(const struct figures *f)
 			  : f->loss[LOSS_RUNNABLE];
 }
 
+/*
+ * Waking up a thread takes some microseconds even if a CPU is free.  Threads that do nothing but
+ * wake each other lose most of their time to that; no CPU is missing.
+ */
+static double wake_delay(const struct figures *f)
+{
+	return unit_ratio(f->loss[LOSS_RUNNABLE], f->switches);
+}
+
+static bool is_waking(const struct figures *f)
+{
+	return !is_full(f) && f->switches > 0 && wake_delay(f) < WAKE_DELAY_NS &&
+	       is_main(f, f->loss[LOSS_RUNNABLE], f->wanted);
+}
+
+static bool is_waking_in_turn(const struct figures *f)
+{
+	return is_waking(f) && f->on < MANY_RUN * f->busy;
+}
+
+static double runnable_explains(const struct figures *f)
+{
+	return unit_ratio(f->loss[LOSS_RUNNABLE], f->lost);
+}
+
+static void say_waking(const struct figures *f, struct report_verdict *v)
+{
+	add(v->sentence,
+	    "%s CPUs are used by threads that wake each other all the time (%s switches per "
+	    "second); %s of the wanted thread time is the delay of waking up, %s each",
+	    amount(f->r->par.average).s,
+	    unit_count((uint64_t)unit_ratio(f->switches, f->wall / SEC)).s,
+	    percent(share_of_wanted(f, LOSS_RUNNABLE)).s, unit_ns((uint64_t)wake_delay(f)).s);
+	add(v->advice,
+	    "hand over more work at a time, so that threads sleep and wake up less often");
+}
+
 static bool is_cpu_short(const struct figures *f)
 {
 	return is_main(f, shortage(f), f->wanted);
@@ -716,7 +756,8 @@ static bool is_io_serial(const struct figures *f)
 
 static void say_io_serial(const struct figures *f, struct report_verdict *v)
 {
-	add(v->sentence, "one thread at a time waits for %s, %s of the time; %s CPUs are used",
+	add(v->sentence,
+	    "mostly one thread at a time waits for %s, %s of the time; %s CPUs are used",
 	    io_name(&f->io), percent(within_1(io_overlap(f))).s, amount(f->r->par.average).s);
 	add(v->advice, "let the waits overlap: threads, or asynchronous calls");
 	if (f->io.ipc >= f->io.sleep && f->io.ipc >= f->io.disk)
@@ -917,7 +958,7 @@ enum evidence {
 	EV_LOCK_WAITS,
 	EV_GIL_WAITS,
 	EV_THROTTLED,
-	EV_IO_THREADS,
+	EV_SWITCHES,
 	EV_IO_OVERLAP,
 	EV_BUSY,
 	EV_SOLO,
@@ -947,7 +988,7 @@ EVIDENCE(ev_klock, unit_ratio(f->klock, f->wanted + f->klock))
 EVIDENCE(ev_serial, unit_ratio((double)f->r->par.serial_ns, f->wall))
 EVIDENCE(ev_stalled, unit_ratio(f->stalled, f->wall))
 EVIDENCE(ev_throttled, f->throttled)
-EVIDENCE(ev_io_threads, (double)f->io.threads)
+EVIDENCE(ev_switches, unit_ratio(f->switches, f->wall / SEC))
 EVIDENCE(ev_io_overlap, io_overlap(f))
 EVIDENCE(ev_busy, unit_ratio(f->busy, f->wall))
 EVIDENCE(ev_solo, unit_ratio(f->solo, f->busy))
@@ -991,8 +1032,7 @@ static const struct {
 	[EV_GIL_WAITS] = { "gil_waits", "waits for this lock", "per_s", ev_gil_waits, 0.1 },
 	[EV_THROTTLED] = { "throttled", "throttled by the cgroup, summed over CPUs", "ns",
 			   ev_throttled, 1 },
-	[EV_IO_THREADS] = { "io_threads", "threads that mostly wait for I/O or timers", "count",
-			    ev_io_threads, 1 },
+	[EV_SWITCHES] = { "switches", "context switches", "per_s", ev_switches, 0 },
 	[EV_IO_OVERLAP] = { "io_overlap", "threads in I/O at once", NULL, ev_io_overlap, 0 },
 	[EV_BUSY] = { "busy_share", "of the window somebody wanted to run", "share", ev_busy, 0 },
 	[EV_SOLO] = { "solo_share", "of the busy time only one thread wanted to run", "share",
@@ -1030,6 +1070,10 @@ static const struct rule rules[] = {
 	{ VERDICT_IDLE, true, is_idle, say_idle, NULL,
 	  { EV_PARALLELISM, EV_DEMAND, EV_COND } },
 	/* losses */
+	{ VERDICT_SEQUENTIAL, false, is_waking_in_turn, say_waking, runnable_explains,
+	  { EV_RUNNABLE, EV_SWITCHES, EV_PARALLELISM, EV_DEMAND, EV_COND, EV_LOCK, EV_GIL } },
+	{ VERDICT_UNCLEAR, false, is_waking, say_waking, runnable_explains,
+	  { EV_RUNNABLE, EV_SWITCHES, EV_PARALLELISM, EV_DEMAND, EV_COND, EV_LOCK, EV_GIL } },
 	{ VERDICT_CPU_SHORT, false, is_cpu_short, say_cpu_short, cpu_short_explains,
 	  { EV_DEMAND, EV_PARALLELISM, EV_CEILING, EV_RUNNABLE, EV_GIL, EV_LOCK, EV_THROTTLED } },
 	{ VERDICT_GIL_BOUND, true, is_gil_bound, say_gil_bound, gil_explains,
@@ -1040,9 +1084,9 @@ static const struct rule rules[] = {
 	  { EV_KLOCK, EV_DEMAND, EV_PARALLELISM, EV_RUNNABLE, EV_LOCK, EV_GIL } },
 	/* I/O */
 	{ VERDICT_IO_OVERLAPPED, false, is_io_overlapped, say_io_overlapped, NULL,
-	  { EV_IO_OVERLAP, EV_IO_THREADS, EV_PARALLELISM, EV_DEMAND, EV_LOCK, EV_GIL } },
+	  { EV_IO_OVERLAP, EV_PARALLELISM, EV_DEMAND, EV_LOCK, EV_GIL } },
 	{ VERDICT_IO_SERIAL, false, is_io_serial, say_io_serial, NULL,
-	  { EV_IO_OVERLAP, EV_IO_THREADS, EV_PARALLELISM, EV_DEMAND } },
+	  { EV_IO_OVERLAP, EV_PARALLELISM, EV_DEMAND } },
 	/* use of the CPUs */
 	{ VERDICT_IMBALANCED, true, is_imbalanced, say_imbalanced, NULL,
 	  { EV_IMBALANCE, EV_SOLO, EV_PARALLELISM, EV_DEMAND } },

@@ -43,7 +43,7 @@ static int watch_command(struct watch *w, struct launch *launch)
 }
 
 /* Watch, report, and leave with the command's own code in *ret_code. */
-static int go(const struct run *r, struct watch *w, struct launch *launch, int *ret_code)
+static int go(struct watch *w, struct launch *launch, char **argv, int *ret_code)
 {
 	struct target_spec spec = { 0 };
 	struct target_list targets = { 0 };
@@ -52,6 +52,7 @@ static int go(const struct run *r, struct watch *w, struct launch *launch, int *
 	vec_push(spec.pids.ids, spec.pids.n, spec.pids.cap) = launch_pid(launch);
 	err = target_resolve(&spec, &targets);
 	free(spec.pids.ids);
+	watch_launched(w, launch_pid(launch), argv);
 	if (!err)
 		err = watch_start(w, &targets);
 	target_list_free(&targets);
@@ -72,7 +73,6 @@ static int go(const struct run *r, struct watch *w, struct launch *launch, int *
 	/* the window may be over before the command is */
 	err = launch_wait(launch, &status);
 	*ret_code = err ? EXIT_OWN_FAILURE : launch_exit_code(status);
-	(void)r;
 	return err;
 }
 
@@ -87,7 +87,7 @@ static int launch_and_watch(const struct run *r, char **argv, const struct origi
 	if (!err)
 		err = watch_open(&w, &r->watch, false, true);
 	if (!err)
-		err = go(r, w, launch, &code);
+		err = go(w, launch, argv, &code);
 	if (err)
 		cmd_failed();
 	watch_close(w);

@@ -115,6 +115,16 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 	return session_open(&w->session, &session);
 }
 
+void watch_launched(struct watch *w, pid_t pid, char *const argv[])
+{
+	struct buf text = { 0 };
+
+	for (size_t i = 0; argv[i]; i++)
+		buf_printf(&text, "%s%s", i ? " " : "", argv[i]);
+	enrich_launched(w->enrich, (uint32_t)pid, text.data);
+	buf_free(&text);
+}
+
 static int put_host(struct watch *w)
 {
 	struct wire_host rec = { .head = { session_now_ns(), 0, WIRE_HOST, sizeof(rec) } };

@@ -45,6 +45,8 @@ struct watch;
 
 /* Load everything and open the files; no window yet.  Signals are blocked from here on. */
 int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, bool command);
+/* The one target will be this command, launched by us. */
+void watch_launched(struct watch *w, pid_t pid, char *const argv[]);
 /* Watch these; then the window opens. */
 int watch_start(struct watch *w, const struct target_list *targets);
 /*

@@ -107,7 +107,7 @@ static void side_row(struct buf *out, const struct text *t, const struct report_
 			buf_printf(&line, "%s more", unit_count(s->distinct - s->shown).s);
 		else
 			buf_puts(&line,
-				 s->by_count || s->shown < s->n ? "others" : "not attributed");
+				 s->by_count || s->shown < s->n ? "others" : "not known");
 	}
 	text_cell(out, line.data, line.len, width, false, t->unicode);
 	buf_free(&line);
@@ -263,11 +263,11 @@ static struct side right_side(const struct report_lock *l)
 	struct side s = { 0 };
 
 	if (l->n_top_holders)
-		return (struct side){ .heading = "blocked by",
+		return (struct side){ .heading = "blocked by (time asleep behind it)",
 				      .parties = l->top_holders,
 				      .n = l->n_top_holders,
 				      .shown = least(l->n_top_holders, PARTY_ROWS),
-				      .total_ns = l->wait_ns };
+				      .total_ns = l->blocked_ns };
 	if (!l->n_top_wakers)
 		return s;
 	s = (struct side){ .heading = "woken by",

@@ -35,7 +35,7 @@ struct seen_process {
 	uint32_t alive;
 	uint64_t start_ns;
 	uint32_t looks; /* left to find a runtime in it */
-	bool facts;
+	bool facts, execed;
 	UT_hash_handle hh;
 };
 
@@ -56,6 +56,8 @@ struct enrich {
 	struct seen_word *words;
 	uint32_t living, facts;
 	uint64_t unmapped;
+	uint32_t launched; /* tgid, 0: none */
+	char cmdline[sizeof(((struct wire_proc *)0)->cmdline)];
 };
 
 struct enrich *enrich_new(trace_sink sink, void *ctx)
@@ -90,7 +92,15 @@ static int put_facts(struct enrich *e, struct seen_process *p)
 	if (facts_read((pid_t)p->tgid, &rec))
 		return 0;
 	rec.start_ns = p->start_ns;
+	if (p->tgid == e->launched && (!p->execed || rec.cmdline[0] == '['))
+		memcpy(rec.cmdline, e->cmdline, sizeof(rec.cmdline));
 	return e->sink(e->ctx, &rec.head);
+}
+
+void enrich_launched(struct enrich *e, uint32_t tgid, const char *cmdline)
+{
+	e->launched = tgid;
+	snprintf(e->cmdline, sizeof(e->cmdline), "%s", cmdline);
 }
 
 /* --- shared futex words ---------------------------------------------------------------------- */
@@ -164,7 +174,7 @@ static int look_for_runtime(struct enrich *e, struct seen_process *p)
 	n = cpython_find_gils((pid_t)p->tgid, regions, MAX_REGIONS);
 	if (n != -EAGAIN)
 		p->looks = 0;
-	for (int i = 0; i < n && !err; i++) {
+	for (int i = 0; i < n && i < MAX_REGIONS && !err; i++) {
 		regions[i].head.ts_ns = session_now_ns();
 		err = e->sink(e->ctx, &regions[i].head);
 	}
@@ -284,6 +294,7 @@ static int on_exec(struct enrich *e, const struct wire_head *rec)
 	if (!p || err)
 		return err;
 	p->looks = MAX_LOOKS;
+	p->execed = true;
 	if (e->facts < MAX_FACTS) {
 		p->facts = true;
 		e->facts++;

@@ -17,6 +17,11 @@
 struct enrich;
 
 struct enrich *enrich_new(trace_sink sink, void *ctx);
+/*
+ * This process was launched with that command line.  Before its exec /proc shows another one, after
+ * its end none.
+ */
+void enrich_launched(struct enrich *e, uint32_t tgid, const char *cmdline);
 /* A trace_sink; ctx is the struct enrich. */
 int enrich_put(void *ctx, const struct wire_head *rec);
 /* The end of the window: facts of the processes that still live. */

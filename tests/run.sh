@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# run.sh BUILD [ONLY...] - every test, each kind in its own runner, all speaking TAP; one closing
+# line.  ONLY: lint unit fixtures bpf cli truth (default: all).  A log is shown only on failure.
+set -u
+build=$(realpath "${1:-.output}")
+shift
+cd "$(dirname "$0")/.." || exit 1
+kinds=${*:-lint unit fixtures bpf cli truth}
+logs=$build/logs
+mkdir -p "$logs"
+rm -f "$logs"/*.log
+passed=0 failed=0 skipped=0
+
+# name, seconds at most, command...
+run() {
+	local name=$1 limit=$2 log=$logs/$1.log start=$SECONDS status ok bad skip
+	shift 2
+	timeout -k 10 "$limit" "$@" >"$log" 2>&1
+	status=$?
+	skip=$(grep -cE '^ok .*# (SKIP|skip)' "$log")
+	ok=$(($(grep -cE '^ok ' "$log") - skip))
+	bad=$(grep -cE '^not ok ' "$log")
+	if [ $status -ne 0 ] && [ "$bad" -eq 0 ]; then
+		bad=1
+		echo "not ok - $name ended with status $status" >>"$log"
+	elif [ $((ok + bad + skip)) -eq 0 ]; then
+		bad=1
+		echo "not ok - $name ran no test" >>"$log"
+	fi
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	printf '  %-28s %4d passed %3d failed %3d skipped  %4d s\n' "$name" "$ok" "$bad" "$skip" \
+		$((SECONDS - start))
+	grep -E '^ok .*# (SKIP|skip)' "$log" | sed 's/^ok [0-9]* */    skipped: /'
+	[ "$bad" -eq 0 ] || grep -vE '^ok ' "$log" | tail -60 | sed 's/^/    /'
+}
+
+needs_root() { # kind
+	[ "$(id -u)" = 0 ] && return 0
+	echo "  $1: skipped, loading BPF needs root"
+	skipped=$((skipped + 1))
+	return 1
+}
+
+# cmocka's TAP says "ok 1 - name"; its skips "ok 1 # SKIP name"
+export CMOCKA_MESSAGE_OUTPUT=TAP PARASCOPE_BUILD=$build PYTHONDONTWRITEBYTECODE=1
+for kind in $kinds; do
+	case $kind in
+	lint) run lint 120 tests/lint.sh ;;
+	unit) for t in "$build"/unit/*_test; do run "unit-$(basename "$t" _test)" 180 "$t"; done ;;
+	fixtures) run fixtures 120 /usr/bin/python3 tests/fixtures/run.py "$build" ;;
+	bpf) needs_root bpf && for t in "$build"/bpftest/*; do
+		[ -x "$t" ] && run "bpf-$(basename "$t")" 120 "$t"
+	done ;;
+	cli) for t in tests/cli/*.bats; do
+		run "cli-$(basename "$t" .bats)" 400 bats --tap "$t"
+	done ;;
+	truth) needs_root truth && for t in tests/truth/truth_*.py; do
+		run "$(basename "$t" .py)" 400 /usr/bin/python3 "$t" "$build"
+	done ;;
+	*) echo "no kind of test is called $kind" >&2 && exit 2 ;;
+	esac
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

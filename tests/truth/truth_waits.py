@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Waits for locks: exact counts and times against workloads that know how often they slept."""
+import json
+
+from lib import (PYTHON, ROOT, Attach, Workload, cases, lock_at, main, only, run, run_workload,
+                 test, temp, threads_by_tid, tids, wait_for)
+
+# The bar of the project: one percent, or 5 us a wait.  The program reads its clock just outside of
+# the system call, parascope inside of it.
+SHARE = 0.01
+PER_WAIT_NS = 5000
+# Between the program's clock and the call the thread can lose its CPU to others: time that is
+# preempted or woken but belongs to no wait.  The report knows how much that was.
+# Blame: parascope sees the hand-off in the kernel, the program after its return to user space.
+BLAME_SHARE = 0.05
+BLAME_PER_WAIT_NS = 50_000
+
+PLANTED = {
+    "mutex": ("mutex", "--planted", "--workers", "4", "--count", "50"),
+    "mutex both": ("mutex", "--planted", "--mode", "both", "--workers", "3", "--count", "30"),
+    "cond": ("cond", "--planted", "--workers", "4", "--count", "50"),
+    "sem": ("sem", "--planted", "--workers", "4", "--count", "50"),
+    "rwlock": ("rwlock", "--planted", "--workers", "4", "--count", "50"),
+    "barrier": ("barrier", "--planted", "--workers", "4", "--count", "50"),
+    "pi": ("pi", "--planted", "--workers", "4", "--count", "50"),
+    "pshared threads": ("pshared", "--planted", "--workers", "4", "--count", "50"),
+    "pshared procs": ("pshared", "--planted", "--mode", "procs", "--workers", "4", "--count", "50"),
+    "pshared both": ("pshared", "--planted", "--mode", "both", "--workers", "3", "--count", "30"),
+    "robust": ("robust", "--planted", "--workers", "4", "--count", "50"),
+    "waitv": ("waitv", "--planted", "--count", "50"),
+    "lockstep": ("lockstep", "--count", "2000"),
+    "timedwait": ("timedwait", "--workers", "4", "--count", "20"),
+    "join": ("join", "--workers", "6"),
+}
+# class that a kind of truth lock must have: contention or not
+CONTENTION = {"mutex": True, "pi": True, "robust": True, "rwlock": True,
+              "cond": False, "sem": False, "barrier": False, "join": False}
+KINDS = {"mutex": "mutex", "pi": "pi-mutex", "robust": "robust-mutex", "rwlock": "rwlock",
+         "cond": "condition", "sem": "semaphore", "barrier": "barrier", "join": "join"}
+
+
+def wait_tolerance(count, ns):
+    return max(SHARE * ns, PER_WAIT_NS * max(count, 1))
+
+
+def check_lock(check, report, lock):
+    """One lock of the truth against the row (or rows) of the report at its place."""
+    name = f"{lock['kind']} {lock['name']}"
+    rows = lock_at(report, lock)
+    waits, timeouts = (sum(r[key] for r in rows) for key in ("waits", "timeouts"))
+    check.equal(waits, lock["waits"], f"waits for {name}")
+    check.equal(timeouts, lock["timeouts"], f"timeouts of {name}")
+    if not rows:
+        return
+    if lock["kind"] not in ("waitv", "futex"):
+        check.equal(len(rows), 1, f"rows of {name}")
+    slept = lock["wait_ns"] + lock["timeout_ns"]
+    check.near(sum(r["wait_ns"] for r in rows), slept,
+               wait_tolerance(lock["waits"] + lock["timeouts"], slept), f"time waited for {name}")
+    if lock["waits"] and lock["kind"] in KINDS:
+        check.equal(rows[0]["kind"], KINDS[lock["kind"]], f"kind of {name}")
+        check.equal(rows[0]["class"] != "cond", CONTENTION[lock["kind"]], f"contention on {name}")
+
+
+def check_threads(check, report, truth):
+    rows = threads_by_tid(report)
+    for t in truth["threads"]:
+        row = rows.get(t["tid"])
+        if check.that(row, f"thread {t['tid']} is missing") and t["role"] != "main":
+            check.equal(row["waits"], t["waits"], f"waits of {t['comm']}")
+            check.equal(row["timeouts"], t["timeouts"], f"timeouts of {t['comm']}")
+
+
+def exact_count(check, name):
+    """waits, their time, kind and class are those of the workload"""
+    report, truth = run_workload(*PLANTED[name])
+    check.complete(report)
+    for lock in truth["locks"]:
+        check.that(lock["exact"], f"the workload itself does not know {lock['name']}")
+        if truth["mode"] == "both" and lock["shared"] or not lock["shared"]:
+            check_lock(check, report, lock)
+    check_threads(check, report, truth)
+    shared = [l for l in truth["locks"] if l["shared"]]
+    if shared:
+        check.equal(len([l for l in report["locks"] if l["shared"] and l["class"] == "lock"]),
+                    len(shared), "shared locks")
+        check_lock(check, report, shared[0])
+
+
+cases(exact_count, PLANTED)
+
+
+@test
+def blame(check):
+    """each holder of a planted mutex is charged with what others waited behind it"""
+    report, truth = run_workload("mutex", "--planted", "--workers", "4", "--count", "50")
+    lock = truth["locks"][0]
+    row = only(lock_at(report, lock), "the mutex")
+    charged = {h["tid"]: h["ns"] for h in row["top_holders"]}
+    for h in lock["holders"]:
+        tolerance = max(BLAME_SHARE * lock["wait_ns"], BLAME_PER_WAIT_NS * truth["count"])
+        check.near(charged.get(h["tid"], 0), h["blamed_ns"], tolerance,
+                   f"blame of thread {h['tid']}")
+
+
+@test
+def waiting_threads(check):
+    """each waiter of a planted mutex waited as long as it says"""
+    report, truth = run_workload("mutex", "--planted", "--workers", "4", "--count", "50")
+    row = only(lock_at(report, truth["locks"][0]), "the mutex")
+    waited = {w["tid"]: w for w in row["top_waiters"]}
+    for t in truth["threads"]:
+        if t["role"] == "waiter" and check.that(t["tid"] in waited, f"{t['comm']} is missing"):
+            w = waited[t["tid"]]
+            check.equal(w["count"], t["waits"], f"waits of {t['comm']}")
+            check.near(w["ns"], t["wait_ns"], wait_tolerance(t["waits"], t["wait_ns"]),
+                       f"waiting time of {t['comm']}")
+            check.equal(w["comm"], t["comm"], "name of the waiter")
+
+
+@test
+def attached_lockstep(check):
+    """attach: what a window counts lies between what the program did inside and around it"""
+    load = Workload("lockstep", "--time", "120", threads=3)
+    report = Attach([load.pid]).report()
+    truth = load.truth()
+    check.complete(report)
+    lock = truth["locks"][0]
+    rows = lock_at(report, lock)
+    check.that(rows, "no lock at that address")
+    workers = [t for t in report["threads"] if t["tid"] != load.pid]
+    # each blocking call of the window is one wait of the thread that made it
+    check.equal(sum(r["waits"] for r in rows), sum(t["waits"] for t in workers), "waits")
+    check.that(sum(r["waits"] for r in rows) <= lock["waits"], "more waits than the program made")
+
+
+@test
+def empty_wakes(check):
+    """wakes that wake nobody are counted exactly"""
+    report, truth = run_workload("storm", "--workers", "2", "--count", "20000")
+    check.complete(report)
+    lock = truth["locks"][0]
+    rows = [l for t in truth["locks"] for l in lock_at(report, t)]
+    check.equal(sum(l["empty_wakes"] for l in rows), sum(l["empty_wakes"] for l in truth["locks"]),
+                f"empty wakes of {lock['name']}")
+    check.equal(sum(l["waits"] for l in rows), 0, "waits")
+
+
+@test
+def python_lock(check):
+    """multiprocessing.Lock: one lock in all processes"""
+    result = temp("locks.json")
+    report, _, _ = run([PYTHON, f"{ROOT}/workloads/py/locks.py", "--kind", "lock", "--mode",
+                        "procs", "--scale", "0.2", "--result", result])
+    check.whole(report)
+    with open(result) as f:
+        truth = json.load(f)
+    shared = [l for l in report["locks"] if l["shared"] and l["waits"]]
+    workers = {t["pid"] for t in truth["tasks"]}
+    best = max(shared, key=lambda l: l["wait_ns"], default=None)
+    if not check.that(best, "no shared lock"):
+        return
+    check.equal(best["waiters"], len(workers), "waiting processes of the lock")
+    check.equal({w["pid"] for w in best["top_waiters"]}, workers, "its waiters")
+    waited = sum(t["lock_wait_ns"] for t in truth["tasks"])
+    check.that(best["wait_ns"] <= waited + PER_WAIT_NS * best["waits"],
+               f"{best['wait_ns']} waited, Python itself knows of {waited} only")
+
+
+main()

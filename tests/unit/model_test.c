@@ -1,0 +1,706 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * model_test.c - what must hold whatever happens: random streams through model, analysis, renderers.
+ *
+ * A small machine is simulated: threads run, block, wake each other, fork, exec and die, in several
+ * processes, and the records that the collector would write are kept, with its sums.  Then records
+ * are lost, told twice or told late.  Streams depend on the seed only: MODEL_SEED=n runs one,
+ * MODEL_STREAMS=n so many.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "user/base/fail.h"
+
+#include <cmocka.h>
+
+#include "user/analysis/analysis.h"
+#include "user/base/buf.h"
+#include "user/model/model.h"
+#include "user/render/render.h"
+#include "user/trace/trace.h"
+
+#define STREAMS 2500
+#define MAX_THREADS 24
+#define MAX_RECORDS 2000
+#define WORDS 6
+#define BEGIN_NS 1000000000ULL
+#define WAIT_BITSET_PRIVATE (9 | 0x80)
+#define WAIT_PRIVATE 0x80
+#define WAKE_PRIVATE (1 | 0x80)
+
+union record {
+	struct wire_head head;
+	uint8_t bytes[TRACE_RECORD_MAX];
+	struct wire_task task;
+	struct wire_switch sw;
+	struct wire_wake wake;
+	struct wire_futex futex;
+	struct wire_word word;
+	struct wire_exec exec;
+	struct wire_exit exit;
+	struct wire_thread_sums sums;
+	struct wire_window window;
+	struct wire_region region;
+	struct wire_shared shared;
+	struct wire_loss loss;
+};
+
+struct sim_thread {
+	uint32_t tid, tgid, parent;
+	uint64_t start_ns, born_ns, since_ns;
+	uint8_t state;
+	bool alive, in_call, told;
+	struct wire_block block;
+	uint64_t enter_ns;
+	struct wire_sums sums;
+};
+
+struct sim {
+	uint64_t rng, now_ns, end_ns;
+	struct sim_thread threads[MAX_THREADS];
+	union record *records;
+	size_t n;
+	uint32_t next_tid;
+	uint64_t starts;
+	bool lossy; /* records are missing, twice or late */
+	uint64_t on_cpu_ns, life_ns; /* the truth, inside the window */
+};
+
+/* --- the machine ----------------------------------------------------------------------------- */
+
+static uint64_t draw(struct sim *s)
+{
+	s->rng ^= s->rng << 13;
+	s->rng ^= s->rng >> 7;
+	s->rng ^= s->rng << 17;
+	return s->rng * 0x2545f4914f6cdd1dULL >> 16;
+}
+
+static uint64_t below(struct sim *s, uint64_t n)
+{
+	return draw(s) % n;
+}
+
+static bool chance(struct sim *s, unsigned int percent)
+{
+	return below(s, 100) < percent;
+}
+
+static union record *put(struct sim *s, uint16_t kind, size_t size, uint32_t tid)
+{
+	union record *r = &s->records[s->n];
+
+	assert_true(s->n < MAX_RECORDS);
+	s->n++;
+	memset(r, 0, sizeof(*r));
+	r->head = (struct wire_head){ s->now_ns, tid, kind, (uint16_t)size };
+	return r;
+}
+
+static uint64_t inside(const struct sim *s, uint64_t from, uint64_t to)
+{
+	uint64_t begin = from > BEGIN_NS ? from : BEGIN_NS, end = to < s->end_ns ? to : s->end_ns;
+
+	return end > begin ? end - begin : 0;
+}
+
+static void enter(struct sim *s, struct sim_thread *t, uint8_t state)
+{
+	t->sums.state_ns[t->state] += inside(s, t->since_ns, s->now_ns);
+	t->since_ns = s->now_ns;
+	t->state = state;
+}
+
+static struct wire_block random_block(struct sim *s)
+{
+	static const uint32_t ops[] = { WAIT_BITSET_PRIVATE, WAIT_PRIVATE, 0, 9, 0x80 | 6, 0x80 | 11 };
+	struct wire_block b = { 0 };
+
+	b.addr = 0x7f0000001000ULL + below(s, WORDS) * (chance(s, 30) ? 4 : 64);
+	b.op = ops[below(s, sizeof(ops) / sizeof(ops[0]))];
+	b.val = chance(s, 60) ? 2 : (uint32_t)below(s, 40);
+	b.nr = 202;
+	b.word = chance(s, 80) ? b.val : (uint32_t)draw(s);
+	b.aux = chance(s, 70) ? 100 + (uint32_t)below(s, 40) : (uint32_t)draw(s);
+	return b;
+}
+
+static void put_task(struct sim *s, struct sim_thread *t, uint8_t flags)
+{
+	struct wire_task *r = &put(s, WIRE_TASK, sizeof(*r), t->tid)->task;
+
+	r->tgid = t->tgid;
+	r->parent_tgid = t->parent;
+	r->ns_tid = t->tid;
+	r->ns_tgid = t->tgid;
+	r->start_ns = t->start_ns;
+	snprintf(r->comm, sizeof(r->comm), "t%u", t->tid);
+	r->state = t->state;
+	r->flags = flags;
+	r->block = t->block;
+}
+
+static struct sim_thread *spawn(struct sim *s, uint32_t tgid, uint32_t parent, uint8_t state)
+{
+	struct sim_thread *t = s->threads, *end = t + MAX_THREADS;
+
+	while (t < end && t->alive)
+		t++;
+	if (t == end)
+		return NULL;
+	memset(t, 0, sizeof(*t));
+	/* ids are used again now and then, never two at once */
+	t->tid = s->next_tid++;
+	t->tgid = tgid ? tgid : t->tid;
+	t->parent = parent ? parent : t->tgid;
+	t->start_ns = ++s->starts;
+	t->born_ns = t->since_ns = s->now_ns;
+	t->state = state;
+	t->alive = true;
+	return t;
+}
+
+static struct sim_thread *pick(struct sim *s, bool (*want)(const struct sim_thread *t))
+{
+	size_t first = below(s, MAX_THREADS);
+
+	for (size_t i = 0; i < MAX_THREADS; i++) {
+		struct sim_thread *t = &s->threads[(first + i) % MAX_THREADS];
+
+		if (t->alive && want(t))
+			return t;
+	}
+	return NULL;
+}
+
+static bool runs(const struct sim_thread *t)
+{
+	return t->state == WIRE_ON_CPU;
+}
+
+static bool wants_cpu(const struct sim_thread *t)
+{
+	return t->state == WIRE_WOKEN || t->state == WIRE_PREEMPTED;
+}
+
+static bool blocked(const struct sim_thread *t)
+{
+	return !runs(t) && !wants_cpu(t);
+}
+
+static void put_sums(struct sim *s, struct sim_thread *t, bool dead)
+{
+	struct wire_thread_sums *r = &put(s, WIRE_SUMS, sizeof(*r), t->tid)->sums;
+
+	r->tgid = t->tgid;
+	r->dead = dead;
+	r->start_ns = t->start_ns;
+	r->begin_ns = t->born_ns > BEGIN_NS ? t->born_ns : BEGIN_NS;
+	r->end_ns = s->now_ns < s->end_ns ? s->now_ns : s->end_ns;
+	if (r->end_ns < r->begin_ns)
+		r->end_ns = r->begin_ns;
+	snprintf(r->comm, sizeof(r->comm), "t%u", t->tid);
+	r->sums = t->sums;
+	if (!dead)
+		r->sums.state_ns[t->state] += inside(s, t->since_ns, s->now_ns);
+	s->on_cpu_ns += r->sums.state_ns[WIRE_ON_CPU];
+	s->life_ns += r->end_ns - r->begin_ns;
+}
+
+/* The thread leaves the CPU, perhaps for another one. */
+static void switch_away(struct sim *s, struct sim_thread *t, uint8_t state, uint8_t flags)
+{
+	struct sim_thread *next = chance(s, 50) ? pick(s, wants_cpu) : NULL;
+	bool block = flags & WIRE_SWITCH_BLOCK;
+	struct wire_switch *r =
+		&put(s, WIRE_SWITCH, block ? sizeof(*r) : WIRE_SWITCH_SHORT, t->tid)->sw;
+
+	r->prev_state = state;
+	r->flags = flags;
+	if (block)
+		r->block = t->block;
+	enter(s, t, flags & WIRE_SWITCH_RACED ? WIRE_WOKEN : state);
+	if (!next)
+		return;
+	r->next_tid = next->tid;
+	enter(s, next, WIRE_ON_CPU);
+}
+
+static void put_futex(struct sim *s, struct sim_thread *t, uint32_t op, int ret, bool slept)
+{
+	struct wire_futex *r = &put(s, WIRE_FUTEX, sizeof(*r), t->tid)->futex;
+
+	r->enter_ns = t->enter_ns;
+	r->addr = t->block.addr;
+	r->op = op;
+	r->val = t->block.val;
+	r->ret = ret;
+	r->flags = slept ? WIRE_FUTEX_BLOCKED : 0;
+}
+
+static void do_sleep(struct sim *s, struct sim_thread *t)
+{
+	uint8_t flags = WIRE_SWITCH_BLOCK | WIRE_SWITCH_VOLUNTARY;
+	struct wire_word *w;
+
+	t->block = random_block(s);
+	t->enter_ns = s->now_ns - below(s, 200);
+	t->in_call = true;
+	if (chance(s, 40)) {
+		w = &put(s, WIRE_WORD, sizeof(*w), t->tid)->word;
+		w->addr = t->block.addr;
+		w->op = t->block.op;
+		w->val = t->block.val;
+		w->sp = chance(s, 10) ? w->addr - 64 : 0x7ffd00000000ULL;
+		w->tgid = t->tgid;
+		w->valid = chance(s, 10) ? (uint32_t)below(s, WIRE_WORD_LEN + 1) : 0;
+		for (size_t i = 0; i < sizeof(w->bytes); i++)
+			w->bytes[i] = chance(s, 20) ? (uint8_t)below(s, 12) : 0;
+	}
+	if (chance(s, 10)) {
+		struct wire_wake *k = &put(s, WIRE_WAKE, sizeof(*k), t->tid)->wake;
+
+		k->flags = WIRE_WAKE_EARLY;
+		flags |= WIRE_SWITCH_RACED;
+	}
+	switch_away(s, t, WIRE_FUTEX_WAIT, flags);
+}
+
+static void do_block(struct sim *s, struct sim_thread *t)
+{
+	static const uint8_t why[] = { WIRE_IO_DISK, WIRE_IO_IPC, WIRE_SLEEP, WIRE_CHILD, WIRE_KLOCK,
+				       WIRE_FAULT,   WIRE_STOPPED, WIRE_OTHER };
+
+	t->block = (struct wire_block){ .nr = 7 };
+	switch_away(s, t, why[below(s, sizeof(why))], WIRE_SWITCH_BLOCK | WIRE_SWITCH_VOLUNTARY);
+}
+
+static void do_wake(struct sim *s, struct sim_thread *sleeper)
+{
+	struct sim_thread *waker = chance(s, 70) ? pick(s, runs) : NULL;
+	struct wire_wake *r = &put(s, WIRE_WAKE, sizeof(*r), sleeper->tid)->wake;
+
+	r->flags = WIRE_WAKE_CTX | (waker ? WIRE_WAKE_OURS : WIRE_WAKE_IRQ);
+	r->waker_tid = waker ? waker->tid : 1;
+	if (waker && sleeper->in_call) {
+		r->flags |= WIRE_WAKE_FUTEX;
+		r->addr = sleeper->block.addr;
+	}
+	enter(s, sleeper, WIRE_WOKEN);
+	if (!waker || !sleeper->in_call || waker->in_call)
+		return;
+	waker->enter_ns = s->now_ns;
+	waker->block = sleeper->block;
+	put_futex(s, waker, WAKE_PRIVATE, 1, false);
+}
+
+static void do_clone(struct sim *s, struct sim_thread *t)
+{
+	bool process = chance(s, 25);
+	struct sim_thread *child = spawn(s, process ? 0 : t->tgid, t->tgid, WIRE_OTHER);
+	struct wire_wake *r;
+
+	if (!child)
+		return;
+	put_task(s, child, 0);
+	r = &put(s, WIRE_WAKE, sizeof(*r), child->tid)->wake;
+	r->flags = WIRE_WAKE_NEW | WIRE_WAKE_OURS;
+	r->waker_tid = t->tid;
+	enter(s, child, WIRE_WOKEN);
+}
+
+static void die(struct sim *s, struct sim_thread *t)
+{
+	struct wire_exit *r;
+
+	if (chance(s, 90)) {
+		r = &put(s, WIRE_EXIT, sizeof(*r), t->tid)->exit;
+		r->tgid = t->tgid;
+	}
+	switch_away(s, t, WIRE_DEAD, WIRE_SWITCH_VOLUNTARY);
+	put_sums(s, t, true);
+	t->alive = false;
+	if (chance(s, 30) && t->tid != t->tgid) { /* its id comes back */
+		struct sim_thread *other = spawn(s, t->tgid, t->tgid, WIRE_OTHER);
+
+		other->tid = t->tid;
+		put_task(s, other, 0);
+	}
+}
+
+/* All other threads of the process die first, then this one goes on with the leader's id. */
+static void do_exec(struct sim *s, struct sim_thread *t)
+{
+	struct wire_exec *r;
+
+	for (struct sim_thread *o = s->threads; o < s->threads + MAX_THREADS; o++)
+		if (o != t && o->alive && o->tgid == t->tgid)
+			return;
+	r = &put(s, WIRE_EXEC, sizeof(*r), t->tgid)->exec;
+	r->old_tid = t->tid;
+	r->tgid = t->tgid;
+	r->start_ns = t->start_ns;
+	snprintf(r->comm, sizeof(r->comm), "new");
+	t->tid = t->tgid;
+}
+
+static void do_running(struct sim *s, struct sim_thread *t)
+{
+	static const int results[] = { 0, 0, 0, -ETIMEDOUT, -EINTR, -512, -EAGAIN };
+	uint64_t what = below(s, 100);
+
+	if (t->in_call) { /* it came back from its sleep */
+		if (chance(s, 20)) {
+			do_block(s, t); /* a fault or a lock of the kernel, inside the call */
+			return;
+		}
+		put_futex(s, t, t->block.op, results[below(s, 7)], true);
+		t->in_call = false;
+		return;
+	}
+	if (what < 40) {
+		do_sleep(s, t);
+	} else if (what < 55) {
+		do_block(s, t);
+	} else if (what < 70) {
+		switch_away(s, t, WIRE_PREEMPTED, 0);
+	} else if (what < 80) {
+		t->block = random_block(s);
+		t->enter_ns = s->now_ns;
+		put_futex(s, t, chance(s, 50) ? WAKE_PRIVATE : WAIT_PRIVATE,
+			  chance(s, 50) ? 0 : -EAGAIN, false);
+	} else if (what < 88) {
+		do_clone(s, t);
+	} else if (what < 91) {
+		do_exec(s, t);
+	} else if (what < 96) {
+		die(s, t);
+	}
+}
+
+static void put_window(struct sim *s, bool closed)
+{
+	struct wire_window *r = &put(s, WIRE_WINDOW, sizeof(*r), 0)->window;
+
+	r->begin_ns = BEGIN_NS;
+	r->end_ns = closed ? s->end_ns : 0;
+}
+
+static void put_facts(struct sim *s, uint32_t tgid)
+{
+	struct wire_region *g;
+	struct wire_shared *f;
+
+	if (chance(s, 30)) {
+		g = &put(s, WIRE_REGION, sizeof(*g), tgid)->region;
+		g->begin = 0x7f0000001000ULL;
+		g->end = g->begin + 0xb0;
+		g->region_kind = WIRE_REGION_GIL;
+		strcpy(g->name, "GIL");
+	}
+	if (chance(s, 30)) {
+		f = &put(s, WIRE_SHARED, sizeof(*f), tgid)->shared;
+		f->addr = 0x7f0000001000ULL + below(s, WORDS) * 64;
+		f->inode = 5;
+		f->offset = below(s, 4) * 4;
+	}
+}
+
+static void begin(struct sim *s)
+{
+	uint64_t n = 1 + below(s, 8);
+	uint32_t tgid = 0;
+
+	s->now_ns = BEGIN_NS - 5000;
+	for (uint64_t i = 0; i < n; i++) {
+		static const uint8_t states[] = { WIRE_ON_CPU, WIRE_PREEMPTED, WIRE_SLEEP,
+						  WIRE_FUTEX_WAIT };
+		struct sim_thread *t = spawn(s, chance(s, 70) ? tgid : 0, 1,
+					     states[below(s, sizeof(states))]);
+		bool asleep = t->state == WIRE_FUTEX_WAIT;
+
+		tgid = t->tgid;
+		if (t->tid == tgid)
+			put_facts(s, tgid);
+		if (asleep)
+			t->block = random_block(s);
+		t->in_call = asleep;
+		put_task(s, t, WIRE_TASK_EXISTED | (blocked(t) ? WIRE_TASK_BLOCKED : 0));
+		s->now_ns += below(s, 100);
+	}
+	put_window(s, false);
+}
+
+static struct sim *simulate(uint64_t seed)
+{
+	struct sim *s = xcalloc(1, sizeof(*s));
+	size_t steps;
+
+	s->rng = seed * 0x9e3779b97f4a7c15ULL + 1;
+	draw(s);
+	s->records = xcalloc(MAX_RECORDS, sizeof(*s->records));
+	s->next_tid = 100;
+	s->end_ns = BEGIN_NS + 1 + below(s, chance(s, 20) ? 3000 : 300000000);
+	steps = below(s, 300);
+	begin(s);
+	while (steps-- && s->now_ns < s->end_ns) {
+		uint64_t what = below(s, 100);
+		struct sim_thread *t = pick(s, what < 50 ? runs : what < 75 ? wants_cpu : blocked);
+
+		s->now_ns += below(s, chance(s, 80) ? 300000 : 8000000);
+		if (!t || s->now_ns >= s->end_ns)
+			continue;
+		if (runs(t)) {
+			do_running(s, t);
+		} else if (wants_cpu(t)) {
+			put(s, WIRE_SWITCH, WIRE_SWITCH_SHORT, 0)->sw.next_tid = t->tid;
+			enter(s, t, WIRE_ON_CPU);
+		} else {
+			do_wake(s, t);
+		}
+	}
+	s->now_ns = s->end_ns;
+	for (struct sim_thread *t = s->threads; t < s->threads + MAX_THREADS; t++)
+		if (t->alive)
+			put_sums(s, t, false);
+	put_window(s, true);
+	return s;
+}
+
+static void sim_free(struct sim *s)
+{
+	free(s->records);
+	free(s);
+}
+
+/* --- what can go wrong on the way ------------------------------------------------------------ */
+
+static void lose(struct sim *s)
+{
+	unsigned int percent = (unsigned int)below(s, 40);
+	uint64_t last = 0;
+	size_t n = 0;
+
+	s->lossy = true;
+	for (size_t i = 0; i < s->n; i++) {
+		union record r = s->records[i];
+
+		if (r.head.kind != WIRE_WINDOW && chance(s, percent))
+			continue;
+		s->records[n++] = r;
+		if (i && chance(s, 3)) { /* two change places; the time of one that is late moves on */
+			s->records[n - 1] = s->records[i - 1];
+			if (s->records[n - 1].head.ts_ns < last)
+				s->records[n - 1].head.ts_ns = last;
+		}
+		last = s->records[n - 1].head.ts_ns;
+	}
+	s->n = n;
+}
+
+/* --- what must hold -------------------------------------------------------------------------- */
+
+static void check_threads(const struct sim *s, const struct model *m)
+{
+	struct thread *t;
+	uint64_t on_cpu = 0;
+
+	DL_FOREACH(m->all_threads, t)
+	{
+		uint64_t sum = 0;
+
+		for (int i = 0; i < WIRE_STATES; i++)
+			sum += t->state_ns[i];
+		assert_int_equal(sum, model_inside_ns(m, t->begin_ns, t->end_ns));
+		on_cpu += t->state_ns[WIRE_ON_CPU];
+		if (!s->lossy)
+			for (int i = 0; i < WIRE_STATES; i++)
+				assert_int_equal(t->state_ns[i], t->sums.sums.state_ns[i]);
+	}
+	if (!s->lossy)
+		assert_int_equal(on_cpu, s->on_cpu_ns);
+}
+
+static void check_level(const struct level *l, uint64_t wall, uint64_t on_cpu, bool exact)
+{
+	uint64_t run = 0, want = 0, weighted = 0;
+
+	for (size_t k = 0; k < l->run.n; k++) {
+		run += l->run.ns[k];
+		weighted += k * l->run.ns[k];
+	}
+	for (size_t k = 0; k < l->want.n; k++)
+		want += l->want.ns[k];
+	assert_int_equal(run, wall);
+	assert_int_equal(want, wall);
+	assert_true(l->serial_ns <= wall);
+	if (exact)
+		assert_int_equal(weighted, on_cpu);
+}
+
+static void check_levels(const struct model *m)
+{
+	struct process *p;
+	struct thread *t;
+	uint64_t all = 0, life = 0;
+
+	DL_FOREACH(m->all_threads, t) all += t->state_ns[WIRE_ON_CPU];
+	check_level(&m->tree, m->window.end_ns - m->window.begin_ns, all, true);
+	DL_FOREACH(m->all_processes, p)
+	{
+		uint64_t on_cpu = 0;
+
+		DL_FOREACH(m->all_threads, t)
+		{
+			if (t->process == p)
+				on_cpu += t->state_ns[WIRE_ON_CPU];
+		}
+		check_level(&p->level, model_inside_ns(m, p->begin_ns, p->end_ns), on_cpu, true);
+		life += model_inside_ns(m, p->begin_ns, p->end_ns);
+	}
+	for (size_t i = 0; i < MODEL_PHASES; i++)
+		all -= m->phases[i].running_ns;
+	assert_int_equal(all, 0);
+}
+
+static void check_locks(const struct sim *s, const struct model *m)
+{
+	uint64_t window = m->window.end_ns - m->window.begin_ns;
+	struct lock *l;
+
+	DL_FOREACH(m->locks, l)
+	{
+		uint64_t blamed = l->unknown_ns + l->pending_ns, waited = 0, waits = 0, asleep = 0;
+		struct party *p;
+
+		for (p = l->parties; p; p = p->hh.next) {
+			blamed += p->blamed_ns;
+			waited += p->wait_ns;
+			waits += p->waits;
+			asleep += p->blocked_ns;
+		}
+		assert_int_equal(l->blocked, 0);
+		assert_int_equal(blamed, l->blocked_ns);
+		assert_int_equal(waited, l->wait_ns);
+		assert_int_equal(waits, l->waits);
+		assert_int_equal(asleep, l->blocked_ns);
+		assert_int_equal(hist_count(&l->hist), l->waits + l->aborted);
+		assert_true(l->max_ns <= window);
+		assert_true(l->wait_ns <= window * m->n_threads);
+		if (!s->lossy)
+			assert_true(l->blocked_ns <= l->wait_ns);
+	}
+}
+
+static void check_report(const struct sim *s, const struct report *r)
+{
+	uint64_t total = 0, on_cpu = 0, sum, life = 0;
+
+	for (size_t i = 0; i < r->n_threads; i++) {
+		const struct report_thread *t = &r->threads[i];
+
+		sum = 0;
+		for (int k = 0; k < STATE_COUNT; k++)
+			sum += t->state_ns[k];
+		assert_int_equal(sum, t->life_ns);
+		assert_true(t->life_ns <= r->window_ns);
+		assert_true(t->top_lock <= r->n_locks);
+		total += sum;
+		life += t->life_ns;
+		on_cpu += t->state_ns[STATE_ON_CPU];
+		assert_true(s->lossy || !t->doubtful);
+	}
+	assert_int_equal(total, r->budget.total_ns);
+	assert_int_equal(on_cpu, r->par.on_cpu_ns);
+	sum = 0;
+	for (size_t i = 0; i < r->n_processes; i++) {
+		sum += r->processes[i].budget.total_ns;
+		assert_true(r->processes[i].par.wall_ns <= r->window_ns);
+	}
+	assert_int_equal(sum, total);
+	if (s->lossy)
+		return;
+	assert_int_equal(life, s->life_ns);
+	assert_int_equal(r->quality.residual_ns, 0);
+	assert_int_equal(r->quality.disagreement_ns, 0);
+	assert_true(r->quality.complete);
+}
+
+static void check_formats(const struct report *r)
+{
+	struct render_opts o = render_defaults;
+	struct buf out = { 0 };
+
+	o.width = 100;
+	o.all_threads = true;
+	for (const struct renderer *f = renderers; f->name; f++) {
+		out.len = 0;
+		f->render(&out, r, &o);
+		assert_true(out.len > 0);
+		assert_null(strstr(out.data, "-nan"));
+	}
+	buf_free(&out);
+}
+
+static void run_stream(uint64_t seed)
+{
+	struct sim *s = simulate(seed);
+	struct model *m = model_new();
+	struct report *r;
+
+	if (seed % 2)
+		lose(s);
+	for (size_t i = 0; i < s->n; i++) {
+		assert_int_equal(trace_check(&s->records[i].head, sizeof(*s->records)), 0);
+		assert_int_equal(model_apply(m, &s->records[i].head), 0);
+		if (s->lossy && chance(s, 2)) /* told twice */
+			assert_int_equal(model_apply(m, &s->records[i].head), 0);
+	}
+	model_finish(m);
+	r = analysis_report(m);
+	check_threads(s, m);
+	check_levels(m);
+	check_locks(s, m);
+	check_report(s, r);
+	check_formats(r);
+	report_free(r);
+	model_free(m);
+	sim_free(s);
+}
+
+static void random_streams(void **state)
+{
+	const char *one = getenv("MODEL_SEED"), *many = getenv("MODEL_STREAMS");
+	uint64_t n = many ? strtoull(many, NULL, 10) : STREAMS;
+
+	(void)state;
+	if (one) {
+		run_stream(strtoull(one, NULL, 10));
+		return;
+	}
+	for (uint64_t seed = 1; seed <= n; seed++) {
+		char note[64];
+
+		snprintf(note, sizeof(note), "MODEL_SEED=%llu\n", (unsigned long long)seed);
+		if (getenv("MODEL_VERBOSE"))
+			fputs(note, stderr);
+		run_stream(seed);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(random_streams),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
