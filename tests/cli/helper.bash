@@ -51,7 +51,7 @@ need_root() {
 }
 
 # parascope under a limit of 30 s that no test should reach (124 or 137 if it does).
-ps() {
+tool() {
 	timeout -k 2 30 "$PARASCOPE" "$@"
 }
 
@@ -151,7 +151,7 @@ refused() {
 	local words=$1
 
 	shift
-	run --separate-stderr ps "$@"
+	run --separate-stderr tool "$@"
 	one_clear_line && contains "$stderr" "$words" && return 0
 	echo "arguments: $*" >&2
 	return 1

@@ -63,7 +63,7 @@ time.sleep(60)'
 }
 
 @test "init can be watched" {
-	run --separate-stderr ps attach -d 100ms -p 1
+	run --separate-stderr tool attach -d 100ms -p 1
 	status_is 0
 	contains "$output" "QUALITY"
 }
@@ -100,13 +100,13 @@ time.sleep(60)'
 	a=$BG
 	background sleep 60
 	b=$BG
-	ps attach -q -f json -d 100ms -p "$a,$b" >r1 3>&- &
+	tool attach -q -f json -d 100ms -p "$a,$b" >r1 3>&- &
 	jobs=$!
-	ps attach -q -f json -d 100ms -p "$a" -p "$b" >r2 3>&- &
+	tool attach -q -f json -d 100ms -p "$a" -p "$b" >r2 3>&- &
 	jobs+=" $!"
-	ps attach -q -f json -d 100ms "$a" "$b" >r3 3>&- &
+	tool attach -q -f json -d 100ms "$a" "$b" >r3 3>&- &
 	jobs+=" $!"
-	ps attach -q -f json -d 100ms -p "$a,$a" "$a" >r4
+	tool attach -q -f json -d 100ms -p "$a,$a" "$a" >r4
 	for job in $jobs; do
 		wait "$job"
 	done
@@ -120,7 +120,7 @@ time.sleep(60)'
 	start_target
 	tid=$(find "/proc/$TARGET/task" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -1)
 	[ "$tid" != "$TARGET" ]
-	ps attach -q -f json -d 500ms --tid "$tid" >r
+	tool attach -q -f json -d 500ms --tid "$tid" >r
 	"$PYTHON" "$CHECK" json r "[t['tid'] for t in r['threads']] == [$tid]"
 	"$PYTHON" "$CHECK" json r "r['threads'][0]['pid'] == $TARGET"
 }
@@ -128,7 +128,7 @@ time.sleep(60)'
 @test "the id of a thread given as a PID: the whole process, and a word about it" {
 	start_target
 	tid=$(find "/proc/$TARGET/task" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -1)
-	run --separate-stderr ps attach -f json -d 100ms "$tid"
+	run --separate-stderr tool attach -f json -d 100ms "$tid"
 	status_is 0
 	contains "$stderr" "$tid is a thread of process $TARGET"
 	echo "$output" >r
@@ -150,9 +150,9 @@ time.sleep(60)'
 	wait_for grep -q pscli-with "/proc/$c/comm"
 	wait_for grep -q pscli-two "/proc/$b/comm"
 	wait_for grep -q pscli-one "/proc/$a/comm"
-	ps attach -q -f json -d 100ms --comm 'pscli-*o*e' >r1
+	tool attach -q -f json -d 100ms --comm 'pscli-*o*e' >r1
 	"$PYTHON" "$CHECK" json r1 "sorted(p['pid'] for p in r['processes']) == sorted([$a])"
-	ps attach -q -f json -d 100ms --comm 'pscli-???' --comm pscli-with-a-long-name >r2
+	tool attach -q -f json -d 100ms --comm 'pscli-???' --comm pscli-with-a-long-name >r2
 	"$PYTHON" "$CHECK" json r2 "sorted(p['pid'] for p in r['processes']) == sorted([$a, $b, $c])"
 	refused "no process is named 'pscli-none*'" attach -d 100ms --comm 'pscli-none*'
 }
@@ -171,9 +171,9 @@ cgroup_test() {
 	refused "holds no process" attach -d 100ms --cgroup "$group"
 	echo "$a" >"$group/cgroup.procs" || skip "cannot move processes into $group"
 	echo "$b" >"$group/below/cgroup.procs"
-	ps attach -q -f json -d 100ms --cgroup "$group" >r
+	tool attach -q -f json -d 100ms --cgroup "$group" >r
 	"$PYTHON" "$CHECK" json r "sorted(p['pid'] for p in r['processes']) == sorted([$a, $b])"
-	ps attach -q -f json -d 100ms -c "parascope-cli-$$/below" >r
+	tool attach -q -f json -d 100ms -c "parascope-cli-$$/below" >r
 	"$PYTHON" "$CHECK" json r "[p['pid'] for p in r['processes']] == [$b]"
 }
 
@@ -199,9 +199,9 @@ cgroup_test() {
 @test "a child that the target forks is watched, not with --no-children" {
 	background sh -c 'sleep 1; while :; do sleep 0.1; done'
 	target=$BG
-	ps attach -q -f json -d 1500ms "$target" >with &
+	tool attach -q -f json -d 1500ms "$target" >with &
 	first=$!
-	ps attach -q -f json -d 1500ms --no-children "$target" >without
+	tool attach -q -f json -d 1500ms --no-children "$target" >without
 	wait $first
 	"$PYTHON" "$CHECK" json with 'len(r["processes"]) > 2'
 	"$PYTHON" "$CHECK" json without 'len(r["processes"]) == 1'
@@ -211,18 +211,18 @@ cgroup_test() {
 @test "-d ends in about that time" {
 	background sleep 60
 	begin=$(now_ms)
-	ps attach -f json -d 1200ms "$BG" >r 2>err
+	tool attach -f json -d 1200ms "$BG" >r 2>err
 	took=$(($(now_ms) - begin))
 	"$PYTHON" "$CHECK" json r '1.19e9 <= r["window_ns"] <= 1.21e9'
 	[ $took -ge 1200 ]
 	[ $took -lt 5000 ]
-	contains "$(cat err)" "1.2 s"
+	contains "$(cat err)" "1.20 s"
 }
 
 @test "attach ends when the target ends" {
 	background sleep 1.5
 	begin=$(now_ms)
-	run --separate-stderr ps attach -f json "$BG"
+	run --separate-stderr tool attach -f json "$BG"
 	status_is 0
 	[ $(($(now_ms) - begin)) -lt 6000 ]
 	contains "$stderr" "watching 1 process"
@@ -234,14 +234,14 @@ cgroup_test() {
 	background sleep 1
 	a=$BG
 	background sleep 2.5
-	ps attach -q -f json "$a" "$BG" >r
+	tool attach -q -f json "$a" "$BG" >r
 	"$PYTHON" "$CHECK" json r 'len(r["processes"]) == 2 and all(p["ended"] for p in r["processes"])'
 	"$PYTHON" "$CHECK" json r 'r["window_ns"] > 1e9'
 }
 
 @test "-q says nothing" {
 	background sleep 60
-	run --separate-stderr ps attach -q -d 100ms "$BG"
+	run --separate-stderr tool attach -q -d 100ms "$BG"
 	status_is 0
 	[ -z "$stderr" ]
 }
@@ -249,9 +249,9 @@ cgroup_test() {
 # --- beside others, unnoticed ------------------------------------------------------------------
 @test "two parascopes on one target" {
 	start_target
-	ps attach -q -f json -d 1s "$TARGET" >r1 &
+	tool attach -q -f json -d 1s "$TARGET" >r1 &
 	first=$!
-	ps attach -q -f json -d 1s "$TARGET" >r2
+	tool attach -q -f json -d 1s "$TARGET" >r2
 	wait $first
 	for r in r1 r2; do
 		"$PYTHON" "$CHECK" json $r 'r["quality"]["complete"] and len(r["threads"]) == 3'
@@ -280,7 +280,7 @@ cgroup_test() {
 	start_target
 	kill -STOP "$TARGET"
 	wait_for test "$(state_of "$TARGET")" = T || wait_for grep -q '^State:.T' "/proc/$TARGET/status"
-	ps attach -q -f json -d 300ms "$TARGET" >r
+	tool attach -q -f json -d 300ms "$TARGET" >r
 	[ "$(state_of "$TARGET")" = T ]
 	"$PYTHON" "$CHECK" json r 'r["budget"]["state_ns"]["stopped"] > 0.9 * r["budget"]["total_ns"]'
 }

@@ -12,7 +12,7 @@ golden() {
 	local name=$1
 
 	shift
-	run --separate-stderr ps "$@"
+	run --separate-stderr tool "$@"
 	status_is 0
 	[ -z "$stderr" ]
 	printf '%s\n' "$output" >"$DIR/$name"
@@ -34,11 +34,11 @@ golden() {
 @test "help of dump" { golden help-dump dump --help; }
 
 @test "every command in the list has help of its own" {
-	run ps --help
+	run tool --help
 	names=$(sed -n 's/^  \([a-z]*\)  .*/\1/p' <<<"$output" | sort -u)
 	[ "$(wc -w <<<"$names")" -ge 4 ]
 	for name in $names; do
-		run --separate-stderr ps "$name" --help
+		run --separate-stderr tool "$name" --help
 		status_is 0
 		[[ $output == "usage: parascope $name "* ]]
 		[ -e "$HERE/golden/help-$name.txt" ]
@@ -62,7 +62,7 @@ golden() {
 }
 
 @test "version" {
-	run --separate-stderr ps --version
+	run --separate-stderr tool --version
 	status_is 0
 	[[ $output =~ ^parascope\ [0-9]+\.[0-9]+[^[:space:]]*$ ]]
 	version=$output
@@ -71,7 +71,7 @@ golden() {
 }
 
 @test "the JSON schema is JSON, and a schema" {
-	ps --json-schema >schema
+	tool --json-schema >schema
 	"$PYTHON" "$CHECK" json schema \
 		'r["type"] == "object" and "threads" in r["required"] and "definitions" in r'
 	"$PYTHON" -c 'import jsonschema' 2>/dev/null || skip "no python3-jsonschema"
@@ -96,9 +96,9 @@ jsonschema.Draft7Validator.check_schema(json.load(open("schema")))'
 }
 
 @test "an option that is not hidden is never suggested to be hidden" {
-	run ps attach --test-no-storag 1
+	run tool attach --test-no-storag 1
 	lacks "$output" "did you mean --test"
-	run ps attach --help
+	run tool attach --help
 	lacks "$output" "test-no-storage"
 }
 
@@ -188,16 +188,16 @@ jsonschema.Draft7Validator.check_schema(json.load(open("schema")))'
 	for args in "attach -f" "attach --comm" "attach -d" "attach --cgroup" "report" "dump" "attach -p" \
 		"attach -o" "report -f"; do
 		# shellcheck disable=SC2086 # two words
-		ps $args "$esc" >out 2>err || true
+		tool $args "$esc" >out 2>err || true
 		"$PYTHON" "$CHECK" clean out err
 		[ "$(wc -l <err)" -le 1 ]
 	done
-	ps "--$esc" >out 2>err || true
+	tool "--$esc" >out 2>err || true
 	"$PYTHON" "$CHECK" clean out err
-	ps attach "--$esc" >out 2>err || true
+	tool attach "--$esc" >out 2>err || true
 	"$PYTHON" "$CHECK" clean out err
-	ps attach $'-\e' >out 2>err || true
+	tool attach $'-\e' >out 2>err || true
 	"$PYTHON" "$CHECK" clean out err
-	ps run -- $'/no\e]0;x\a' >out 2>err || true
+	tool run -- $'/no\e]0;x\a' >out 2>err || true
 	"$PYTHON" "$CHECK" clean out err
 }

@@ -136,7 +136,7 @@ static int ask_all(int fd)
 	elf_file_find_symbol(f, "hidden", &symbol);
 	elf_file_find_section(f, ".PyRuntime", &section);
 	elf_file_soname(f, soname, sizeof(soname));
-	elf_file_needs(f, "libpython");
+	elf_file_needs(f, "libpython", 1 << 20);
 	for (size_t i = 0; elf_file_load(f, i, &load); i++)
 		;
 	elf_file_close(f);
@@ -185,8 +185,9 @@ static void facts(void **state)
 	assert_int_equal(elf_file_soname(f, soname, sizeof(soname)), 0);
 	assert_string_equal(soname, "libforged.so.1");
 	assert_int_equal(elf_file_soname(f, shorter, sizeof(shorter)), -EBADMSG);
-	assert_true(elf_file_needs(f, "libpython"));
-	assert_false(elf_file_needs(f, "libforged"));
+	assert_true(elf_file_needs(f, "libpython", 1 << 20));
+	assert_false(elf_file_needs(f, "libforged", 1 << 20));
+	assert_false(elf_file_needs(f, "libpython", 16));
 	assert_true(elf_file_load(f, 1, &load));
 	assert_true(load.exec && load.vaddr == 0x2000 && load.offset == 0x1000);
 	assert_int_equal(load.filesz, 0x100);
@@ -217,7 +218,7 @@ static void ourselves(void **state)
 	assert_int_equal(symbol.value + bias, (uintptr_t)elf_file_open);
 	assert_int_equal(elf_file_find_section(f, ".text", &text), 0);
 	assert_in_range(symbol.value, text.addr, text.addr + text.size - symbol.size);
-	assert_true(elf_file_needs(f, "libc.so"));
+	assert_true(elf_file_needs(f, "libc.so", 1 << 20));
 	elf_file_close(f);
 	close(fd);
 }

@@ -496,7 +496,7 @@ static void lose(struct sim *s)
 		if (r.head.kind != WIRE_WINDOW && chance(s, percent))
 			continue;
 		s->records[n++] = r;
-		if (i && chance(s, 3)) { /* two change places; the time of one that is late moves on */
+		if (i && r.head.kind != WIRE_WINDOW && chance(s, 3)) { /* two change places; the time of one that is late moves on */
 			s->records[n - 1] = s->records[i - 1];
 			if (s->records[n - 1].head.ts_ns < last)
 				s->records[n - 1].head.ts_ns = last;
@@ -546,14 +546,15 @@ static void check_level(const struct level *l, uint64_t wall, uint64_t on_cpu, b
 		assert_int_equal(weighted, on_cpu);
 }
 
-static void check_levels(const struct model *m)
+static void check_levels(const struct sim *s, const struct model *m)
 {
 	struct process *p;
 	struct thread *t;
-	uint64_t all = 0, life = 0;
+	uint64_t all = 0;
 
 	DL_FOREACH(m->all_threads, t) all += t->state_ns[WIRE_ON_CPU];
-	check_level(&m->tree, m->window.end_ns - m->window.begin_ns, all, true);
+	/* a thread that the iterator saw wrongly is corrected later, the levels are not */
+	check_level(&m->tree, m->window.end_ns - m->window.begin_ns, all, !s->lossy);
 	DL_FOREACH(m->all_processes, p)
 	{
 		uint64_t on_cpu = 0;
@@ -563,8 +564,9 @@ static void check_levels(const struct model *m)
 			if (t->process == p)
 				on_cpu += t->state_ns[WIRE_ON_CPU];
 		}
-		check_level(&p->level, model_inside_ns(m, p->begin_ns, p->end_ns), on_cpu, true);
-		life += model_inside_ns(m, p->begin_ns, p->end_ns);
+		/* a thread whose birth was lost ran for process 0 until its sums came */
+		check_level(&p->level, model_inside_ns(m, p->begin_ns, p->end_ns), on_cpu,
+			    !s->lossy);
 	}
 	for (size_t i = 0; i < MODEL_PHASES; i++)
 		all -= m->phases[i].running_ns;
@@ -588,13 +590,15 @@ static void check_locks(const struct sim *s, const struct model *m)
 			asleep += p->blocked_ns;
 		}
 		assert_int_equal(l->blocked, 0);
-		assert_int_equal(blamed, l->blocked_ns);
+		assert_true(blamed <= window * m->n_threads);
 		assert_int_equal(waited, l->wait_ns);
 		assert_int_equal(waits, l->waits);
 		assert_int_equal(asleep, l->blocked_ns);
 		assert_int_equal(hist_count(&l->hist), l->waits + l->aborted);
 		assert_true(l->max_ns <= window);
 		assert_true(l->wait_ns <= window * m->n_threads);
+		if (!s->lossy)
+			assert_int_equal(blamed, l->blocked_ns);
 		if (!s->lossy)
 			assert_true(l->blocked_ns <= l->wait_ns);
 	}
@@ -667,7 +671,7 @@ static void run_stream(uint64_t seed)
 	model_finish(m);
 	r = analysis_report(m);
 	check_threads(s, m);
-	check_levels(m);
+	check_levels(s, m);
 	check_locks(s, m);
 	check_report(s, r);
 	check_formats(r);

@@ -440,6 +440,13 @@ void lock_seen_held(struct model *m, struct lock *l, const struct thread *holder
 	lock_hold(m, l, holder, ts);
 }
 
+void lock_finish(struct model *m, struct lock *l, uint64_t end)
+{
+	lock_charge(m, l, end);
+	l->unknown_ns += l->pending_ns;
+	l->pending_ns = 0;
+}
+
 bool lock_releases(const struct lock *l, uint64_t addr)
 {
 	/* wakes on the other words of a GIL belong to taking it as well */

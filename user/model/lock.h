@@ -34,6 +34,9 @@ void lock_seen_held(struct model *m, struct lock *l, const struct thread *holder
 /* The sleepers' time up to ts is charged now. */
 void lock_charge(struct model *m, struct lock *l, uint64_t ts);
 
+/* The end of the window: what was not told by now never will be. */
+void lock_finish(struct model *m, struct lock *l, uint64_t end);
+
 enum lock_class lock_class(const struct lock *l);
 
 /* Does a wake on addr let go of the lock (and not of a helper word inside it)? */

@@ -17,15 +17,16 @@
 #include "user/model/wait.h"
 
 #define FIRST_PHASE_NS 1000000
+#define TIME_MAX (1ULL << 62) /* 146 years of uptime: no sum of two times overflows */
 
 uint64_t model_begin_ns(const struct model *m)
 {
-	return m->have_window ? m->window.begin_ns : 0;
+	return m->have_window ? m->window.begin_ns : UINT64_MAX; /* nothing counts before it */
 }
 
 uint64_t model_end_ns(const struct model *m)
 {
-	return m->window.end_ns ? m->window.end_ns : UINT64_MAX;
+	return m->window.end_ns || m->finished ? m->window.end_ns : UINT64_MAX;
 }
 
 uint64_t model_inside_ns(const struct model *m, uint64_t from, uint64_t to)
@@ -122,6 +123,8 @@ static enum level_part thread_leave(struct model *m, struct thread *t, uint64_t 
 	if (ts < since)
 		ts = since;
 	t->state_ns[t->state] += model_inside_ns(m, since, ts);
+	if (t->state == WIRE_ON_CPU)
+		t->ran_ns += ts - since;
 	add_phases(m, was, since, ts);
 	if (t->state == WIRE_FUTEX_WAIT)
 		wait_slept(m, t, since, ts);
@@ -315,33 +318,42 @@ static void thread_end(struct model *m, struct thread *t, uint64_t ts)
 	thread_enter(m, t, WIRE_DEAD, ts);
 	wait_finish(m, t, ts);
 	t->dead = true;
-	t->end_ns = ts;
+	t->end_ns = t->since_ns; /* not before its last event, should this one be late */
 	m->n_dead_threads++;
 	if (--p->alive == 0 && p->pid)
-		process_end(m, p, ts);
+		process_end(m, p, t->since_ns);
+}
+
+/* A thread whose birth was not seen is told to belong to p. */
+static void thread_adopt(struct model *m, struct thread *t, struct process *p)
+{
+	enum level_part is = part_of(t);
+	struct process *old = t->process;
+
+	if (!p->threads)
+		p->begin_ns = p->level.since_ns = t->begin_ns;
+	level_move(m, &old->level, is, PART_NONE, m->now_ns);
+	level_move(m, &p->level, PART_NONE, is, m->now_ns);
+	old->threads--;
+	old->alive -= !t->dead;
+	p->threads++;
+	p->alive += !t->dead;
+	t->process = p;
 }
 
 /* --- one handler a record kind ------------------------------------------------------------- */
 
-static void apply_task(struct model *m, const void *rec)
+static struct process *process_of_task(struct model *m, const struct wire_task *r)
 {
-	const struct wire_task *r = rec;
-	uint64_t ts = r->head.ts_ns;
 	struct process *p, *parent;
-	struct thread *t;
 
-	HASH_FIND(hh, m->by_tid, &r->head.tid, sizeof(r->head.tid), t);
-	if (t && t->start_ns == r->start_ns && !t->dead)
-		return; /* forked while we attached: told twice */
-	if (t)
-		thread_forget(m, t); /* its id was used again */
 	HASH_FIND(hh, m->by_pid, &r->tgid, sizeof(r->tgid), p);
 	if (!p || !p->threads) {
 		if (!p)
-			p = process_new(m, r->tgid, ts);
-		p->begin_ns = p->level.since_ns = ts;
+			p = process_new(m, r->tgid, r->head.ts_ns);
+		p->begin_ns = p->level.since_ns = r->head.ts_ns;
 		HASH_FIND(hh, m->by_pid, &r->parent_tgid, sizeof(r->parent_tgid), parent);
-		if (parent && !(r->flags & WIRE_TASK_EXISTED))
+		if (parent && parent != p && !(r->flags & WIRE_TASK_EXISTED))
 			process_inherit(p, parent);
 		p->ns_pid = r->ns_tgid;
 		p->ppid = r->parent_tgid;
@@ -349,11 +361,39 @@ static void apply_task(struct model *m, const void *rec)
 	}
 	if (r->head.tid == r->tgid || !p->comm[0])
 		memcpy(p->comm, r->comm, sizeof(p->comm));
-	t = thread_new(m, p, r->head.tid, ts);
+	return p;
+}
+
+static void thread_name(struct thread *t, const struct wire_task *r)
+{
 	t->ns_tid = r->ns_tid;
 	t->start_ns = r->start_ns;
 	t->existed = r->flags & WIRE_TASK_EXISTED;
 	memcpy(t->comm, r->comm, sizeof(t->comm));
+}
+
+static void apply_task(struct model *m, const void *rec)
+{
+	const struct wire_task *r = rec;
+	uint64_t ts = r->head.ts_ns;
+	struct process *p;
+	struct thread *t;
+
+	HASH_FIND(hh, m->by_tid, &r->head.tid, sizeof(r->head.tid), t);
+	if (t && t->start_ns == r->start_ns)
+		return; /* forked while we attached: told twice */
+	if (t && !t->start_ns && !t->process->pid) { /* late: its events came before it */
+		thread_adopt(m, t, process_of_task(m, r));
+		thread_name(t, r);
+		return;
+	}
+	if (t && !t->dead) /* its death was not seen */
+		thread_end(m, t, ts);
+	if (t)
+		thread_forget(m, t); /* its id was used again */
+	p = process_of_task(m, r);
+	t = thread_new(m, p, r->head.tid, ts);
+	thread_name(t, r);
 	if (r->flags & WIRE_TASK_BLOCKED && r->state == WIRE_FUTEX_WAIT) {
 		wait_sleep(m, t, &r->block, ts);
 		t->wait.carried = true;
@@ -383,6 +423,7 @@ static void apply_switch(struct model *m, const void *rec)
 			thread_sleep(m, t, r);
 			if (r->flags & WIRE_SWITCH_RACED)
 				thread_woken(m, t, &t->early, ts);
+			memset(&t->early, 0, sizeof(t->early));
 		}
 	}
 	if (r->next_tid) {
@@ -459,7 +500,6 @@ static void apply_exit(struct model *m, const void *rec)
 static void apply_sums(struct model *m, const void *rec)
 {
 	const struct wire_thread_sums *r = rec;
-	struct process *p;
 	struct thread *t;
 
 	HASH_FIND(hh, m->by_tid, &r->head.tid, sizeof(r->head.tid), t);
@@ -471,14 +511,8 @@ static void apply_sums(struct model *m, const void *rec)
 			t = thread_get(m, r->head.tid, r->head.ts_ns);
 		t->start_ns = r->start_ns;
 	}
-	if (!t->process->pid && r->tgid) {
-		p = process_get(m, r->tgid, r->head.ts_ns);
-		t->process->threads--;
-		t->process->alive -= !t->dead;
-		p->threads++;
-		p->alive += !t->dead;
-		t->process = p;
-	}
+	if (!t->process->pid && r->tgid)
+		thread_adopt(m, t, process_get(m, r->tgid, r->head.ts_ns));
 	t->have_sums = true;
 	t->sums = *r;
 	memcpy(t->comm, r->comm, sizeof(t->comm));
@@ -500,6 +534,12 @@ static void apply_window(struct model *m, const void *rec)
 	const struct wire_window *r = rec;
 
 	m->window = *r;
+	if (r->begin_ns > TIME_MAX)
+		m->window.begin_ns = TIME_MAX;
+	if (r->end_ns > TIME_MAX)
+		m->window.end_ns = TIME_MAX;
+	if (r->end_ns && r->end_ns < m->window.begin_ns)
+		m->window.end_ns = m->window.begin_ns;
 	m->have_window = true;
 	m->closed = r->end_ns != 0;
 }
@@ -568,6 +608,8 @@ int model_apply(struct model *m, const struct wire_head *rec)
 {
 	if (rec->kind >= WIRE_KIND_MAX || !handlers[rec->kind])
 		return fail(-EINVAL, "record of unknown kind %u", rec->kind);
+	if (rec->ts_ns > TIME_MAX)
+		return fail(-EINVAL, "record of kind %u with an impossible time", rec->kind);
 	m->records++;
 	if (rec->kind < WIRE_HOST && rec->kind != WIRE_SUMS && rec->ts_ns > m->now_ns)
 		m->now_ns = rec->ts_ns;
@@ -582,7 +624,12 @@ void model_finish(struct model *m)
 	struct thread *t;
 	struct lock *l;
 
+	if (!m->have_window)
+		m->window.begin_ns = end;
+	if (end < m->window.begin_ns)
+		end = m->window.begin_ns;
 	m->window.end_ns = end;
+	m->have_window = m->finished = true;
 	DL_FOREACH(m->all_threads, t)
 	{
 		if (t->dead)
@@ -591,7 +638,7 @@ void model_finish(struct model *m)
 		wait_finish(m, t, end);
 		t->end_ns = end;
 	}
-	DL_FOREACH(m->locks, l) lock_charge(m, l, end);
+	DL_FOREACH(m->locks, l) lock_finish(m, l, end);
 	level_close(m, &m->tree, end);
 	DL_FOREACH(m->all_processes, p)
 	{

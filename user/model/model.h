@@ -154,6 +154,7 @@ struct thread {
 	uint64_t since_ns;
 	__u64 state_ns[WIRE_STATES];
 	uint64_t folded_ns[CLASS_COUNT]; /* futex time on locks that were folded */
+	uint64_t ran_ns; /* CPU time seen, inside the window or not */
 	uint64_t switches;
 	struct wait wait;
 	struct lock *asleep_on; /* while in WIRE_FUTEX_WAIT */
@@ -210,7 +211,7 @@ struct phase {
 struct model {
 	struct wire_host host;
 	struct wire_window window;
-	bool have_window, closed;
+	bool have_window, closed, finished;
 	uint64_t now_ns;
 	struct thread *by_tid;	   /* hash */
 	struct thread *all_threads; /* list, in order of appearance */

@@ -37,7 +37,7 @@ static bool is_cmd(uint32_t op, uint32_t cmds)
 
 uint64_t thread_on_cpu_ns(const struct thread *t, uint64_t ts)
 {
-	uint64_t ns = t->state_ns[WIRE_ON_CPU];
+	uint64_t ns = t->ran_ns;
 
 	if (t->state == WIRE_ON_CPU && ts > t->since_ns)
 		ns += ts - t->since_ns;
@@ -156,7 +156,7 @@ static void account(struct model *m, struct thread *t, uint64_t ns)
 	p->wait_ns += ns;
 	if (ns > l->max_ns)
 		l->max_ns = ns;
-	if (w->carried)
+	if (w->carried || w->begin_ns < model_begin_ns(m))
 		l->carried++;
 }
 

@@ -109,8 +109,9 @@ static int check_release(uint32_t version)
 
 static int fail_version(uint32_t version)
 {
-	return fail(-ENOTSUP, "the layout of CPython %u.%u is not known", version >> 24,
-		    version >> 16 & 0xff);
+	if (version >> 24 != 3)
+		return fail(-ENOTSUP, "0x%08x is not a version of CPython 3", version);
+	return fail(-ENOTSUP, "the layout of CPython 3.%u is not known", version >> 16 & 0xff);
 }
 
 int cpython_layout_of(uint32_t version, struct cpython_layout *ret)
@@ -452,13 +453,14 @@ int cpython_walk_gils(cpython_read_fn *read_fn, void *ctx, uint64_t runtime,
 
 #define MAPS_BYTES (64 << 20)	  /* half a million lines; the kernel allows 65530 by default */
 #define FILES_MAX 256		  /* that are opened; more than one is rare */
-#define CHEAP_SYMTAB (1 << 20)	  /* searched in programs that have nothing to do with Python */
+#define CHEAP_TABLE (256 * 1024)	  /* of symbols: searched in programs of other names */
 
 /* A piece of a file in the process. */
 struct mapping {
 	uint64_t begin, end, offset, inode;
 	uint32_t dev;
 	bool exec;
+	bool data; /* private and writable */
 	const char *path;
 };
 
@@ -523,6 +525,7 @@ static void add_mapping(struct process *p, const char *line)
 		.inode = m.inode,
 		.dev = m.dev,
 		.exec = perms[3] == 'x',
+		.data = perms[2] == 'w' && !m.shared,
 		.path = m.path,
 	};
 }
@@ -634,8 +637,8 @@ static bool bias_of(const struct elf_file *elf, const struct mapping *m, bool ex
 
 /*
  * How far the file lies from where it was linked.  Its code tells best: a program may map files a
- * second time to read them.  Code that was moved to huge pages has no file any more; then the first
- * mapping must do.
+ * second time to read them.  Code that was moved to huge pages has no file any more; then its data
+ * must do.
  */
 static int find_bias(const struct process *p, const struct elf_file *elf,
 		     const struct mapping *file, uint64_t *ret)
@@ -644,11 +647,27 @@ static int find_bias(const struct process *p, const struct elf_file *elf,
 		for (size_t i = 0; i < p->n; i++) {
 			const struct mapping *m = &p->maps[i];
 
-			if (same_file(m, file) && m->exec == exec && bias_of(elf, m, exec, ret))
+			if (same_file(m, file) && (exec ? m->exec : m->data) &&
+			    bias_of(elf, m, exec, ret))
 				return 0;
 		}
 	}
 	return fail(-ENOTSUP, "CPython is mapped in process %d as its file does not say", p->pid);
+}
+
+/*
+ * The loader first maps all of a library as its first segment is, then lays the others over it, the
+ * data last.  Until then other bytes of the file lie where _PyRuntime will be.
+ */
+static int check_mapped(const struct process *p, uint64_t addr)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct mapping *m = &p->maps[i];
+
+		if (addr >= m->begin && addr < m->end && !m->data)
+			return fail(-EAGAIN, "process %d is loading CPython", p->pid);
+	}
+	return 0;
 }
 
 /* --- its version ----------------------------------------------------------------------------- */
@@ -704,13 +723,18 @@ static int find_layout(struct process *p, struct elf_file *elf, const struct map
 
 /* --- one file -------------------------------------------------------------------------------- */
 
-static int find_runtime(struct elf_file *elf, bool named, struct elf_symbol *ret)
+/* How much is searched: programs that have nothing to do with Python may be large. */
+static uint64_t table_limit(const struct mapping *file)
 {
-	uint64_t max = named ? ELF_SECTION_BYTES : CHEAP_SYMTAB;
-	struct elf_section section;
-	int err = elf_file_find_symbol_in(elf, ELF_DYNSYM, "_PyRuntime", ELF_SECTION_BYTES, ret);
+	return is_named(file->path) ? ELF_SECTION_BYTES : CHEAP_TABLE;
+}
 
-	if (err != -ENOENT)
+static int find_runtime(struct elf_file *elf, uint64_t max, struct elf_symbol *ret)
+{
+	struct elf_section section;
+	int err = elf_file_find_symbol_in(elf, ELF_DYNSYM, "_PyRuntime", max, ret);
+
+	if (err != -ENOENT && err != -EFBIG)
 		return err;
 	/* nothing else is in it; looking for it is cheaper than in .symtab */
 	err = elf_file_find_section(elf, ".PyRuntime", &section);
@@ -722,16 +746,17 @@ static int find_runtime(struct elf_file *elf, bool named, struct elf_symbol *ret
 }
 
 /* A file without _PyRuntime: is it an older interpreter, or a program that will get a newer one? */
-static int try_without(struct process *p, struct elf_file *elf, enum reason reason)
+static int try_without(struct process *p, struct elf_file *elf, const struct mapping *file,
+		       enum reason reason)
 {
 	struct elf_symbol symbol;
 
-	if (!elf_file_find_symbol_in(elf, ELF_DYNSYM, "PyEval_SaveThread", ELF_SECTION_BYTES,
+	if (!elf_file_find_symbol_in(elf, ELF_DYNSYM, "PyEval_SaveThread", table_limit(file),
 				     &symbol))
 		return fail(-ENOTSUP, "process %d runs a Python without _PyRuntime: CPython older "
 			    "than 3.7, or none", p->pid);
 	if (reason == IS_PROGRAM)
-		p->awaits = elf_file_needs(elf, "libpython");
+		p->awaits = elf_file_needs(elf, "libpython", table_limit(file));
 	return 0;
 }
 
@@ -741,12 +766,14 @@ static int try_elf(struct process *p, struct elf_file *elf, const struct mapping
 	struct cpython_layout layout = { 0 };
 	struct elf_symbol runtime = { 0 };
 	uint64_t bias = 0;
-	int err = find_runtime(elf, is_named(file->path), &runtime);
+	int err = find_runtime(elf, table_limit(file), &runtime);
 
 	if (err == -ENOENT || err == -EFBIG)
-		return try_without(p, elf, reason);
+		return try_without(p, elf, file, reason);
 	if (!err)
 		err = find_bias(p, elf, file, &bias);
+	if (!err)
+		err = check_mapped(p, runtime.value + bias);
 	if (!err)
 		err = find_layout(p, elf, file, bias, &runtime, &layout);
 	if (err)
@@ -755,16 +782,6 @@ static int try_elf(struct process *p, struct elf_file *elf, const struct mapping
 		return fail(-ENOTSUP, "CPython 3.%u with musl waits for the GIL on words of the "
 			    "waiters' stacks", layout.minor);
 	return cpython_walk_gils(read_mem, p, runtime.value + bias, &layout, ret, cap);
-}
-
-/* Is there code of it in the process? */
-static bool was_loaded(const struct process *p, const struct mapping *file)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		if (p->maps[i].exec && same_file(&p->maps[i], file))
-			return true;
-	}
-	return false;
 }
 
 /* Files that merely look like candidates are no error. */
@@ -782,7 +799,7 @@ static int try_file(struct process *p, const struct mapping *file, enum reason r
 	elf_file_close(elf);
 	close(fd);
 	if (n == -ENOEXEC || n == -EBADMSG)
-		n = is_named(file->path) && was_loaded(p, file) ? fail(-ENOTSUP, "%s", fail_text()) : 0;
+		n = is_named(file->path) ? fail(-ENOTSUP, "%s", fail_text()) : 0;
 	return n;
 }
 
@@ -811,6 +828,16 @@ static bool is_reason(const struct process *p, const struct mapping *m,
 	}
 }
 
+/* Is it there to run, and not just to be read? */
+static bool is_loaded(const struct process *p, const struct mapping *file)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if ((p->maps[i].exec || p->maps[i].data) && same_file(&p->maps[i], file))
+			return true;
+	}
+	return false;
+}
+
 static bool was_tried(const struct process *p, const struct mapping *m)
 {
 	for (size_t i = 0; i < p->n_tried; i++) {
@@ -831,6 +858,8 @@ static int try_files(struct process *p, enum reason reason, struct wire_region *
 		if (!is_reason(p, m, program, reason) || was_tried(p, m))
 			continue;
 		p->tried[p->n_tried++] = m;
+		if (!is_loaded(p, m))
+			continue;
 		n = try_file(p, m, reason, ret, cap);
 		if (n > 0)
 			return n;

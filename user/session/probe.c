@@ -2,12 +2,14 @@
 /* probe.c - looks at the kernel's BTF, symbol table and tracepoints; see probe.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 
 #include "user/base/fail.h"
@@ -33,24 +35,29 @@ static int tracepoint_args(const struct btf *btf, const char *name)
 	return t && btf_is_func_proto(t) ? (int)btf_vlen(t) - 1 : -1;
 }
 
-/* The verifier resolves a per-CPU variable by its name in the symbol table. */
-static bool has_symbol(const struct btf *btf, const char *name)
+/*
+ * Can programs name this kernel variable?  The verifier finds its address in the symbol table, which
+ * lacks data on kernels without CONFIG_KALLSYMS_ALL.  Asking it with a program of three instructions
+ * is a hundred times faster than reading the table.
+ */
+static bool has_variable(const struct btf *btf, const char *name)
 {
-	char line[256], type, symbol[128];
-	unsigned long long addr;
-	bool found = false;
-	FILE *f;
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_VAR);
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_BTF_ID, .imm = id },
+		{ .code = 0 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd;
 
-	if (btf__find_by_name_kind(btf, name, BTF_KIND_VAR) < 0)
+	if (id < 0)
 		return false;
-	f = fopen("/proc/kallsyms", "re");
-	if (!f)
-		return false;
-	while (!found && fgets(line, sizeof(line), f))
-		found = sscanf(line, "%llx %c %127s", &addr, &type, symbol) == 3 &&
-			!strcmp(symbol, name);
-	fclose(f);
-	return found;
+	fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "probe", "GPL", insns,
+			   sizeof(insns) / sizeof(insns[0]), NULL);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 int probe_kernel(struct probe *ret)
@@ -70,7 +77,7 @@ int probe_kernel(struct probe *ret)
 	ret->btf = true;
 	ret->prev_state = tracepoint_args(btf, "sched_switch") >= 4;
 	ret->contention = tracepoint_args(btf, "contention_begin") >= 2;
-	ret->wake_context = has_symbol(btf, "__preempt_count") || has_symbol(btf, "pcpu_hot");
+	ret->wake_context = has_variable(btf, "__preempt_count") || has_variable(btf, "pcpu_hot");
 	if (btf__find_by_name_kind(btf, "bpf_iter__task", BTF_KIND_STRUCT) < 0)
 		err = fail(-EOPNOTSUPP, "this kernel has no task iterator for BPF: parascope needs "
 					"Linux 5.15 or newer");

@@ -392,16 +392,16 @@ struct dynamic {
 	struct piece strings;
 };
 
-static int read_dynamic(struct elf_file *f, struct dynamic *ret)
+static int read_dynamic(struct elf_file *f, uint64_t max, struct dynamic *ret)
 {
 	GElf_Shdr h;
 	size_t i = 0;
 	int err = section_of_type(f, SHT_DYNAMIC, &i, &h);
 
 	if (!err)
-		err = section_bytes(f, i, SHT_DYNAMIC, ELF_SECTION_BYTES, &ret->entries);
+		err = section_bytes(f, i, SHT_DYNAMIC, max, &ret->entries);
 	if (!err)
-		err = section_bytes(f, h.sh_link, SHT_STRTAB, ELF_SECTION_BYTES, &ret->strings);
+		err = section_bytes(f, h.sh_link, SHT_STRTAB, max, &ret->strings);
 	return err;
 }
 
@@ -429,7 +429,7 @@ int elf_file_soname(struct elf_file *f, char *ret, size_t size)
 	struct dynamic d;
 	const char *name;
 	size_t at = 0;
-	int err = read_dynamic(f, &d);
+	int err = read_dynamic(f, ELF_SECTION_BYTES, &d);
 
 	if (err)
 		return err;
@@ -442,13 +442,13 @@ int elf_file_soname(struct elf_file *f, char *ret, size_t size)
 	return 0;
 }
 
-bool elf_file_needs(struct elf_file *f, const char *prefix)
+bool elf_file_needs(struct elf_file *f, const char *prefix, uint64_t max)
 {
 	struct dynamic d;
 	const char *name;
 	size_t at = 0;
 
-	if (read_dynamic(f, &d))
+	if (read_dynamic(f, max, &d))
 		return false;
 	while ((name = next_string(&d, DT_NEEDED, &at))) {
 		if (!strncmp(name, prefix, strlen(prefix)))

@@ -52,8 +52,10 @@ void elf_file_close(struct elf_file *f); /* NULL is fine */
 /* A symbol that is defined in this file: in .dynsym, else in .symtab. */
 int elf_file_find_symbol(struct elf_file *f, const char *name, struct elf_symbol *ret);
 
-/* The same in one table, and -EFBIG if that is larger than max bytes: for answers that must be
- * cheap. */
+/*
+ * The same in one table, and -EFBIG if that is larger than max bytes: for answers that must be
+ * cheap.
+ */
 int elf_file_find_symbol_in(struct elf_file *f, enum elf_table table, const char *name,
 			    uint64_t max, struct elf_symbol *ret);
 
@@ -65,7 +67,7 @@ bool elf_file_load(const struct elf_file *f, size_t i, struct elf_load *ret);
 /* DT_SONAME; -EBADMSG if it does not fit. */
 int elf_file_soname(struct elf_file *f, char *ret, size_t size);
 
-/* Does it need (DT_NEEDED) a library whose name begins so? */
-bool elf_file_needs(struct elf_file *f, const char *prefix);
+/* Does it need (DT_NEEDED) a library whose name begins so?  false if max bytes do not tell. */
+bool elf_file_needs(struct elf_file *f, const char *prefix, uint64_t max);
 
 #endif

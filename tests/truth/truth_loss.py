@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A reader that cannot keep up loses records, counts each, and says so."""
+import os
+import signal
+import time
+
+from lib import (Attach, CpuClock, Workload, main, process_of, test, wait_for)
+
+# The issue's bar for on-CPU of a process: sums are kept in the kernel and do not depend on records.
+SHARE = 0.005
+PER_SWITCH_NS = 2000
+STOP_S = 2.0
+
+
+@test
+def reader_stopped(check):
+    """parascope stopped for 2 s under pingpong: made = received + dropped, sums still right"""
+    load = Workload("pingpong", "--time", "120", threads=3)
+    clock = CpuClock(load.pid)
+    time.sleep(4 * CpuClock.STEP_S)
+    watching = Attach([load.pid], "--ring-size", "1M")
+    os.kill(watching.pid, signal.SIGSTOP)
+    time.sleep(STOP_S)
+    os.kill(watching.pid, signal.SIGCONT)
+    time.sleep(0.3)
+    report = watching.report()
+    time.sleep(4 * CpuClock.STEP_S)
+    q = report["quality"]
+    check.whole(report)
+    check.that(q["dropped"] > 0, "nothing was dropped")
+    check.equal(q["made"], q["received"] + q["dropped"], "records made")
+    check.that(not q["complete"], "the report claims to be complete")
+    check.equal(len(report["threads"]), 3, "threads")
+    least, most = clock.between(report["begin_ns"], report["begin_ns"] + report["window_ns"])
+    on_cpu = process_of(report, load.pid)["par"]["on_cpu_ns"]
+    switches = sum(t["voluntary"] + t["involuntary"] for t in report["threads"])
+    slack = max(SHARE * on_cpu, PER_SWITCH_NS * switches)
+    check.between(on_cpu, least - slack, most + slack, "on-CPU of the process")
+    check.that(any(t["doubtful"] for t in report["threads"]) or q["disagreement_ns"] > 0,
+               "streams and sums are said to agree")
+    for t in report["threads"]:
+        check.equal(t["life_ns"], report["window_ns"], f"life of {t['comm']}")
+
+
+@test
+def reader_keeps_up(check):
+    """the same with a running reader: nothing is lost"""
+    load = Workload("lockstep", "--time", "120", threads=3)
+    watching = Attach([load.pid])
+    time.sleep(0.5)
+    report = watching.report()
+    check.complete(report)
+    check.equal(report["quality"]["dropped"], 0, "dropped")
+
+
+main()
