@@ -187,7 +187,7 @@ static __always_inline void word_describe(struct thread *t, struct task_struct *
 			count_loss(WIRE_LOSS_READ);
 		}
 	}
-	emit_end(w);
+	emit_end_wake(w, !(b->op & FUTEX_PRIVATE)); /* which file a shared word lies in */
 }
 
 #endif

@@ -38,16 +38,22 @@ static __always_inline void *emit_begin(__u64 now, __u32 tid, enum wire_kind kin
 	return head;
 }
 
-static __always_inline void emit_end(void *rec)
+/* at_once: user space has to look at something that may soon be gone. */
+static __always_inline void emit_end_wake(void *rec, bool at_once)
 {
 	__u64 flags = BPF_RB_NO_WAKEUP;
 
 	if (!reader_woken &&
-	    bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= config.ring_wake_bytes) {
+	    (at_once || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= config.ring_wake_bytes)) {
 		reader_woken = true;
 		flags = BPF_RB_FORCE_WAKEUP;
 	}
 	bpf_ringbuf_submit(rec, flags);
+}
+
+static __always_inline void emit_end(void *rec)
+{
+	emit_end_wake(rec, false);
 }
 
 #endif

@@ -77,8 +77,11 @@ struct pt_regs {
 };
 #endif
 
-struct upid {
+struct pid_namespace;
+
+struct upid { /* complete: it is the element of an array */
 	int nr;
+	struct pid_namespace *ns;
 };
 
 struct pid {

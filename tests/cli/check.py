@@ -172,7 +172,7 @@ def one_kill(parascope, target, outdir, kind, n, rng):
 
 
 def kills(parascope, target, outdir, kind, count, seed):
-    """COUNT times parascope and a signal (KIND: end, kill) 0 - 1500 ms later, six side by side."""
+    """COUNT times parascope and a signal (KIND: end, kill) 0 - 1500 ms later, eight side by side."""
     rng = random.Random(int(seed))
     moments = [random.Random(rng.random()) for _ in range(int(count))]
     wrong, lock, todo = [], threading.Lock(), list(range(int(count)))
@@ -187,7 +187,7 @@ def kills(parascope, target, outdir, kind, count, seed):
             if text:
                 wrong.append(text)
 
-    crew = [threading.Thread(target=worker) for _ in range(6)]
+    crew = [threading.Thread(target=worker) for _ in range(8)]
     for t in crew:
         t.start()
     for t in crew:

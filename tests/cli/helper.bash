@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # bats and the tests set and use these
 # helper.bash - common to all command line tests: `load helper` and call common_setup in setup().
 #
 #	PARASCOPE_BUILD   folder with parascope and workload (default: .output of this tree)

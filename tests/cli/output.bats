@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031,SC2094 # bats sets variables and makes subshells
 # output.bats - where the report and the trace go, and what happens if they cannot.
 
 load helper
@@ -79,10 +80,12 @@ small() {
 		exec "$BUILD/workload" pingpong --time 6
 	SH
 	chmod +x command.sh
-	run --separate-stderr tool run -q -o small/trace -- ./command.sh
-	status_is 125
-	contains "$stderr" "No space left"
+	code=0
+	# not with `run`: that would wait for whoever has the pipe, so for the command
+	timeout 20 "$PARASCOPE" run -q -o small/trace -- ./command.sh >out 2>err || code=$?
 	KILL+=("$(cat pid)")
+	[ $code -eq 125 ]
+	contains "$(cat err)" "No space left"
 	# either ended with it, or waited for
 	gone "$(cat pid)"
 	[ "$(cat small/trace)" = old ]
@@ -184,7 +187,7 @@ small() {
 @test "a reader that goes away: ends at once, does not spin" {
 	background sleep 60
 	begin=$(now_ms)
-	for reader in 'head -1' true 'head -c 1'; do
+	for reader in 'head -1' true; do
 		set +o pipefail
 		# shellcheck disable=SC2086 # words
 		timeout 20 /usr/bin/env bash -c 'time "$PARASCOPE" attach -q -d 200ms "$1"; echo $? >code' bash "$BG" \

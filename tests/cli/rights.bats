@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031,SC2094 # bats sets variables and makes subshells
 # rights.bats - without the rights to load BPF programs: one clear line, and nothing else.
 
 load helper
@@ -17,7 +18,6 @@ as_nobody() {
 	timeout -k 2 20 setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
 }
 
-# shellcheck disable=SC2154 # bats sets stderr
 @test "attach as nobody" {
 	background setpriv --reuid 65534 --regid 65534 --clear-groups sleep 60
 	wait_for grep -q '^Uid:.65534' "/proc/$BG/status"
@@ -33,7 +33,6 @@ as_nobody() {
 	contains "$stderr" "run as root"
 }
 
-# shellcheck disable=SC2154
 @test "run as nobody: the command has not run, no trace is left" {
 	run --separate-stderr as_nobody "$PARASCOPE" run -o trace -- touch ran
 	one_clear_line

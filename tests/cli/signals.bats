@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031,SC2094 # bats sets variables and makes subshells
 # signals.bats - however parascope is ended, it ends soon, reports, and leaves nothing behind.
 
 load helper
@@ -104,7 +105,7 @@ watching() {
 }
 
 @test "a command that ignores Ctrl-C: the second one ends the watching" {
-	on_terminal "$PARASCOPE" run -f json --to report -- sh -c 'trap "" INT; : >ready; sleep 4; exit 6'
+	on_terminal "$PARASCOPE" run -f json --to report -- sh -c 'trap "" INT; : >ready; sleep 3; exit 6'
 	wait_for test -e ready
 	kill -INT "-$BG"
 	sleep 0.5

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031,SC2094 # bats sets variables and makes subshells
 # target.bats - what attach can watch, what it cannot, and that the target does not notice.
 
 load helper
@@ -233,7 +234,7 @@ cgroup_test() {
 @test "attach goes on while one of two targets lives" {
 	background sleep 1
 	a=$BG
-	background sleep 2.5
+	background sleep 2
 	tool attach -q -f json "$a" "$BG" >r
 	"$PYTHON" "$CHECK" json r 'len(r["processes"]) == 2 and all(p["ended"] for p in r["processes"])'
 	"$PYTHON" "$CHECK" json r 'r["window_ns"] > 1e9'
@@ -273,7 +274,7 @@ cgroup_test() {
 	grep -q QUALITY out
 	[ "$(sort -u tracer)" = $'TracerPid:\t0' ]
 	grep -q '+++ exited with 0 +++' log
-	! grep -E '(ptrace|process_vm_[a-z]*|kill)\(' log
+	run ! grep -E '(ptrace|process_vm_[a-z]*|kill)\(' log
 }
 
 @test "a stopped target can be watched and stays stopped" {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031,SC2094 # bats sets variables and makes subshells
 # trace.bats - saved traces: private, whole or not at all, and bad ones are told as such.
 
 load helper
@@ -149,12 +150,12 @@ jsonschema.Draft7Validator(json.load(open("schema"))).validate(json.load(open("j
 	size=$(stat -c %s trace)
 	for cut in 1 7 8 15 16 24 40 100 1000 $((size / 2)) $((size - 100)) $((size - 1)); do
 		[ "$cut" -lt "$size" ] || continue
-		head -c "$cut" trace >cut
-		run --separate-stderr timeout -k 1 10 "$PARASCOPE" report cut
+		head -c "$cut" trace >short
+		run --separate-stderr timeout -k 1 10 "$PARASCOPE" report short
 		status_is 125
 		[[ $stderr == *truncated* || $stderr == *incomplete* ]]
 		lacks "$stderr" "corrupt"
-		run --separate-stderr timeout -k 1 10 "$PARASCOPE" dump cut
+		run --separate-stderr timeout -k 1 10 "$PARASCOPE" dump short
 		status_is 125
 	done
 }
@@ -162,15 +163,15 @@ jsonschema.Draft7Validator(json.load(open("schema"))).validate(json.load(open("j
 @test "a trace without its end: a report that says so" {
 	# whole blocks only, without the last one: what a full disk or SIGKILL leaves of a pipe
 	start_target
-	timeout -s KILL 3 "$PARASCOPE" attach -q --to report -o - "$TARGET" | cat >cut || true
-	[ -s cut ]
-	run --separate-stderr timeout -k 1 10 "$PARASCOPE" report cut
+	timeout -s KILL 2.5 "$PARASCOPE" attach -q --to report -o - "$TARGET" | cat >short || true
+	[ -s short ]
+	run --separate-stderr timeout -k 1 10 "$PARASCOPE" report short
 	status_is 125
 	[[ $stderr == *truncated* ]]
 	if [ -n "$output" ]; then
 		echo "$output" | grep -i -E 'truncated|incomplete|ended before'
 	fi
-	run --separate-stderr timeout -k 1 10 "$PARASCOPE" report -f json cut
+	run --separate-stderr timeout -k 1 10 "$PARASCOPE" report -f json short
 	status_is 125
 	if [ -n "$output" ]; then
 		echo "$output" >json
@@ -200,8 +201,8 @@ jsonschema.Draft7Validator(json.load(open("schema"))).validate(json.load(open("j
 @test "something added behind the end, or two traces in one" {
 	cat trace trace >two
 	bad "corrupt" report two
-	(cat trace; echo) >more
-	bad "corrupt" report more
+	(cat trace; echo) >longer
+	bad "corrupt" report longer
 }
 
 @test "files that are no trace" {

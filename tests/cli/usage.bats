@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031,SC2094 # bats sets variables and makes subshells
 # usage.bats - help, version, schema, and everything that may be wrong with the arguments.
 
 load helper
@@ -56,7 +57,7 @@ golden() {
 }
 
 @test "no arguments: the usage and 125" {
-	run ps
+	run tool
 	status_is 125
 	contains "$output" "usage: parascope COMMAND"
 }
@@ -66,7 +67,7 @@ golden() {
 	status_is 0
 	[[ $output =~ ^parascope\ [0-9]+\.[0-9]+[^[:space:]]*$ ]]
 	version=$output
-	run --separate-stderr ps -V
+	run --separate-stderr tool -V
 	[ "$output" = "$version" ]
 }
 
@@ -156,7 +157,7 @@ jsonschema.Draft7Validator.check_schema(json.load(open("schema")))'
 }
 
 @test "bad process ids" {
-	for p in 0 -1 abc 1, ,1 1,,2 "1 2" 99999999 4294967297 12x "" ; do
+	for p in 0 -1 abc "1," ",1" "1,,2" "1 2" 99999999 4294967297 12x ""; do
 		refused "id" attach --pid "$p"
 	done
 	for p in 0 abc 12x 99999999 4294967297 "" " 1" +1; do

@@ -4,9 +4,9 @@ import os
 import signal
 import time
 
-from lib import (Attach, CpuClock, Workload, main, process_of, test, wait_for)
+from lib import Attach, CpuClock, Workload, main, process_of, test
 
-# The bar for on-CPU of a process: sums are kept in the kernel and do not depend on records.
+# The bar of the project for on-CPU of a process: sums are kept in the kernel and do not depend on records.
 SHARE = 0.005
 PER_SWITCH_NS = 2000
 STOP_S = 2.0

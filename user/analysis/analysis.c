@@ -173,7 +173,11 @@ static void fill_threads(struct report *r, const struct model *m)
 	struct thread *t;
 	size_t n = 0, folded = 0;
 
-	DL_FOREACH(m->all_threads, t) times[n++].id = t->id;
+	DL_FOREACH(m->all_threads, t)
+	{
+		times[n].thread = t;
+		times[n++].id = t->id;
+	}
 	DL_FOREACH(m->all_processes, p) folded += p->folded_threads != 0;
 	analysis_locks(r, m, times, n);
 	r->threads = xcalloc(n + folded, sizeof(*r->threads));

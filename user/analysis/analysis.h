@@ -21,6 +21,7 @@ void report_free(struct report *r);
 /* Part of the report about locks; class_ns[i] of the i-th thread in model order is filled. */
 struct thread_times {
 	uint64_t id; /* thread id of the model, ascending */
+	const struct thread *thread;
 	uint64_t class_ns[CLASS_COUNT];
 	uint64_t top_ns;      /* longest wait time on one lock of class lock or gil */
 	const struct lock *top; /* that lock */

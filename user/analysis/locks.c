@@ -9,6 +9,7 @@
 
 #include "user/analysis/analysis.h"
 #include "user/base/buf.h"
+#include "user/model/lock.h"
 
 _Static_assert(HIST_SUB == REPORT_HIST_SUB, "report.h describes the same histogram");
 
@@ -68,15 +69,20 @@ static int by_weight(const void *a, const void *b)
 	return x->party->thread_id < y->party->thread_id ? -1 : 1;
 }
 
-static void fill_party(struct report_party *ret, const struct party *p)
+/* The thread's own name as it was last; threads name themselves after their first wait. */
+static void fill_party(struct report_party *ret, const struct party *p,
+		       const struct thread_times *times, size_t n)
 {
+	long i = thread_times_find(times, n, p->thread_id);
+
 	ret->tid = p->tid;
 	ret->pid = p->pid;
-	memcpy(ret->comm, p->comm, sizeof(ret->comm));
+	memcpy(ret->comm, i < 0 ? p->comm : times[i].thread->comm, sizeof(ret->comm));
 }
 
 /* The parties with the greatest weight; one slot more is left for an unknown one. */
 static struct report_party *top_parties(const struct lock *l, uint64_t (*weight)(const struct party *),
+					const struct thread_times *times, size_t n_times,
 					size_t *ret_n)
 {
 	size_t n = 0, all = HASH_COUNT(l->parties);
@@ -93,7 +99,7 @@ static struct report_party *top_parties(const struct lock *l, uint64_t (*weight)
 	top = xcalloc(n + 1, sizeof(*top));
 	for (size_t i = 0; i < n; i++) {
 		p = (struct party *)rows[i].party;
-		fill_party(&top[i], p);
+		fill_party(&top[i], p, times, n_times);
 		top[i].ns = weight == as_waiter ? p->wait_ns : weight == as_holder ? p->blamed_ns : 0;
 		top[i].count = weight == as_waiter   ? p->waits
 			       : weight == as_holder ? p->holds
@@ -119,7 +125,8 @@ static const char *unknown_why(const struct lock *l)
 	}
 }
 
-static void fill_holders(struct report_lock *ret, const struct lock *l)
+static void fill_holders(struct report_lock *ret, const struct lock *l,
+			 const struct thread_times *times, size_t n)
 {
 	struct report_party *unknown;
 
@@ -128,7 +135,7 @@ static void fill_holders(struct report_lock *ret, const struct lock *l)
 							: "no owner by design";
 		return;
 	}
-	ret->top_holders = top_parties(l, as_holder, &ret->n_top_holders);
+	ret->top_holders = top_parties(l, as_holder, times, n, &ret->n_top_holders);
 	if (!l->unknown_ns)
 		return;
 	unknown = &ret->top_holders[ret->n_top_holders++];
@@ -171,7 +178,8 @@ static uint64_t since_begin(const struct model *m, uint64_t ts)
 	return ts > begin ? ts - begin : 0;
 }
 
-static void fill_lock(struct report_lock *ret, const struct model *m, const struct lock *l)
+static void fill_lock(struct report_lock *ret, const struct model *m, const struct lock *l,
+		      const struct thread_times *times, size_t n)
 {
 	uint64_t ended = hist_count(&l->hist);
 	struct party *p;
@@ -206,9 +214,9 @@ static void fill_lock(struct report_lock *ret, const struct model *m, const stru
 	ret->first_ns = since_begin(m, l->first_ns);
 	ret->last_ns = since_begin(m, l->last_ns);
 	fill_hist(ret, l);
-	ret->top_waiters = top_parties(l, as_waiter, &ret->n_top_waiters);
-	ret->top_wakers = top_parties(l, as_waker, &ret->n_top_wakers);
-	fill_holders(ret, l);
+	ret->top_waiters = top_parties(l, as_waiter, times, n, &ret->n_top_waiters);
+	ret->top_wakers = top_parties(l, as_waker, times, n, &ret->n_top_wakers);
+	fill_holders(ret, l, times, n);
 }
 
 /* Each thread's time by class, and the lock that cost it most. */
@@ -264,11 +272,25 @@ static int by_loss(const void *a, const void *b)
 	return x->base < y->base ? -1 : x->base > y->base;
 }
 
+/* Rows beyond the list are added to that of the folded locks: the totals stay exact. */
+static struct lock *fold_rows(const struct model *m, const struct lock **sorted, size_t rows)
+{
+	struct lock *rest = xcalloc(1, sizeof(*rest));
+
+	*rest = m->folded;
+	rest->kind = KIND_FOLDED;
+	rest->hist = (struct hist){ 0 };
+	hist_merge(&rest->hist, &m->folded.hist);
+	for (size_t i = ANALYSIS_MAX_LOCKS; i < rows; i++)
+		lock_add(rest, sorted[i]);
+	return rest;
+}
+
 void analysis_locks(struct report *r, const struct model *m, struct thread_times *times, size_t n)
 {
 	const struct lock **sorted = xcalloc(m->n_locks + 1, sizeof(*sorted));
+	struct lock *l, *rest;
 	size_t rows = 0;
-	struct lock *l;
 
 	DL_FOREACH(m->locks, l)
 	{
@@ -278,16 +300,19 @@ void analysis_locks(struct report *r, const struct model *m, struct thread_times
 	}
 	qsort(sorted, rows, sizeof(*sorted), by_loss);
 	r->locks_total = rows + m->folded_locks;
+	rest = fold_rows(m, sorted, rows);
 	if (rows > ANALYSIS_MAX_LOCKS)
 		rows = ANALYSIS_MAX_LOCKS;
-	if (m->folded_locks)
-		sorted[rows++] = &m->folded;
+	if (r->locks_total > rows)
+		sorted[rows++] = rest;
 	r->locks = xcalloc(rows, sizeof(*r->locks));
 	r->n_locks = rows;
 	for (size_t i = 0; i < rows; i++) {
-		fill_lock(&r->locks[i], m, sorted[i]);
+		fill_lock(&r->locks[i], m, sorted[i], times, n);
 		r->locks[i].id = (uint32_t)i + 1;
 		name_top(sorted[i], r->locks[i].id, times, n);
 	}
+	hist_free(&rest->hist);
+	free(rest);
 	free(sorted);
 }

@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -57,6 +57,7 @@ static int into_order(void *ctx, const struct wire_head *rec)
 {
 	struct watch *w = ctx;
 
+	enrich_peek(w->enrich, rec);
 	return trace_order_put(w->order, rec);
 }
 
@@ -258,14 +259,27 @@ int watch_signal(const struct watch *w)
 	return w->signal;
 }
 
+/* Not ru_maxrss: that remembers what was there before exec. */
+static uint64_t own_peak_kib(void)
+{
+	unsigned long long kib = 0;
+	char line[128];
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmHWM: %llu", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
 static int put_cost(struct watch *w)
 {
 	struct wire_cost rec = { .head = { session_now_ns(), 0, WIRE_COST, sizeof(rec) } };
-	struct rusage usage;
 
-	getrusage(RUSAGE_SELF, &usage);
 	rec.cpu_ns = own_cpu_ns() - w->cpu_at_start_ns;
-	rec.rss_kib = (uint64_t)usage.ru_maxrss;
+	rec.rss_kib = own_peak_kib();
 	session_memory(w->session, &rec.maps_kib, &rec.ring_kib);
 	return take(w, &rec.head);
 }

@@ -167,31 +167,38 @@ static void fold_blocked(struct model *m, struct lock *l)
 	}
 }
 
+void lock_add(struct lock *into, const struct lock *l)
+{
+	const struct party *p;
+
+	into->waits += l->waits;
+	into->open += l->open;
+	into->carried += l->carried;
+	into->aborted += l->aborted;
+	into->calls += l->calls;
+	into->timeouts += l->timeouts;
+	into->interrupted += l->interrupted;
+	into->again += l->again;
+	into->wakes += l->wakes;
+	into->empty_wakes += l->empty_wakes;
+	into->wait_ns += l->wait_ns;
+	into->blocked_ns += l->blocked_ns;
+	into->delay_ns += l->delay_ns;
+	into->unknown_ns += l->unknown_ns + l->pending_ns;
+	into->max_ns = l->max_ns > into->max_ns ? l->max_ns : into->max_ns;
+	if (!into->first_ns || l->first_ns < into->first_ns)
+		into->first_ns = l->first_ns;
+	into->last_ns = l->last_ns > into->last_ns ? l->last_ns : into->last_ns;
+	hist_merge(&into->hist, &l->hist);
+	for (p = l->parties; p; p = p->hh.next)
+		fold_party(&into->rest, p);
+	fold_party(&into->rest, &l->rest);
+}
+
 static void fold_lock(struct model *m, struct lock *l)
 {
-	struct lock *f = &m->folded;
-	struct party *p, *next;
-
-	f->waits += l->waits;
-	f->carried += l->carried;
-	f->aborted += l->aborted;
-	f->calls += l->calls;
-	f->timeouts += l->timeouts;
-	f->interrupted += l->interrupted;
-	f->again += l->again;
-	f->wakes += l->wakes;
-	f->empty_wakes += l->empty_wakes;
-	f->wait_ns += l->wait_ns;
-	f->blocked_ns += l->blocked_ns;
-	f->delay_ns += l->delay_ns;
-	f->unknown_ns += l->unknown_ns + l->pending_ns;
-	f->max_ns = l->max_ns > f->max_ns ? l->max_ns : f->max_ns;
-	f->first_ns = f->first_ns && f->first_ns < l->first_ns ? f->first_ns : l->first_ns;
-	f->last_ns = l->last_ns > f->last_ns ? l->last_ns : f->last_ns;
-	hist_merge(&f->hist, &l->hist);
+	lock_add(&m->folded, l);
 	fold_blocked(m, l);
-	HASH_ITER(hh, l->parties, p, next) fold_party(&f->rest, p);
-	fold_party(&f->rest, &l->rest);
 	free_parties(m, l);
 	free_words(m, l);
 	hist_free(&l->hist);
@@ -199,6 +206,11 @@ static void fold_lock(struct model *m, struct lock *l)
 	m->n_locks--;
 	m->folded_locks++;
 	free(l);
+}
+
+static bool points_to(const struct thread *t, const struct lock *l)
+{
+	return t->wait.lock == l || t->asleep_on == l || t->dropped == l;
 }
 
 /* A thread may still point to it. */
@@ -212,22 +224,33 @@ static bool in_use(const struct model *m, const struct lock *l)
 	HASH_ITER(hh, l->parties, p, next)
 	{
 		HASH_FIND(hh, m->by_tid, &p->tid, sizeof(p->tid), t);
-		if (t && (t->wait.lock == l || t->asleep_on == l || t->dropped == l))
+		if (t && points_to(t, l))
 			return true;
 	}
+	if (!l->crowded)
+		return false;
+	for (t = m->by_tid; t; t = t->hh.next)
+		if (points_to(t, l))
+			return true;
 	return false;
 }
 
+/* A thousandth of all waits that somebody ended, or of their time; a timeout is nobody's lock. */
+static bool matters(const struct model *m, const struct lock *l)
+{
+	return l->waits && (l->waits > m->total_waits / 1024 || l->wait_ns > m->total_wait_ns / 1024);
+}
+
 /*
- * Make room: the oldest lock goes unless it was used since the last look or holds more than a
- * thousandth of all waiting.  So few locks that matter outlive a million that do not.
+ * Make room: the oldest lock goes unless it was used since the last look or matters.  So few locks
+ * that matter outlive a million that do not.
  */
 static void make_room(struct model *m)
 {
 	for (size_t looks = 0; m->n_locks >= MODEL_MAX_LOCKS && looks < MODEL_MAX_LOCKS * 2; looks++) {
 		struct lock *l = m->locks;
 
-		if (!l->active && l->wait_ns <= m->total_wait_ns / 1024 && !in_use(m, l)) {
+		if (!l->active && !matters(m, l) && !in_use(m, l)) {
 			fold_lock(m, l);
 			return;
 		}
@@ -318,7 +341,15 @@ static struct lock *lock_at(struct model *m, struct process *p, const struct map
 	uint64_t here = map ? map->offset : addr;
 	uint64_t base = here - (addr - guess.base);
 	struct word *w = find_word(m, space, base);
-	struct lock *l = w ? w->lock : NULL;
+	struct lock *l;
+
+	if (!w && addr & 4) { /* the second word of a pair, without a look at its memory */
+		w = find_word(m, space, here - 4);
+		if (w && w->lock->kind != KIND_CONDITION && w->lock->kind != KIND_RWLOCK)
+			w = NULL;
+		base = w ? here - 4 : base;
+	}
+	l = w ? w->lock : NULL;
 
 	if (!l) {
 		l = new_lock(m, p, map, guess);
@@ -347,13 +378,38 @@ struct lock *lock_find(struct model *m, struct process *p, uint64_t addr, uint32
 	return l;
 }
 
+/* What memory does not show for a moment (a mutex while its owner unlocks) refutes nothing. */
 static void vote(struct lock *l, enum lock_kind kind)
 {
+	bool vague = kind == KIND_FUTEX || kind == KIND_LOW_LEVEL;
+
 	if (l->kind == KIND_GIL || l->kind == KIND_HANDOFF)
 		return;
-	l->votes[kind]++;
+	l->votes[kind] += vague ? 1 : 4;
 	if (l->votes[kind] >= l->votes[l->kind])
 		l->kind = kind;
+}
+
+/* A lock that nobody slept on turns out to be another word of one that is known. */
+static struct lock *absorb(struct model *m, struct lock *into, struct lock *from)
+{
+	struct word *w;
+
+	if (into == from || from->parties || from->blocked)
+		return from;
+	LL_FOREACH(from->words, w) w->lock = into;
+	LL_CONCAT(into->words, from->words);
+	into->wakes += from->wakes;
+	into->empty_wakes += from->empty_wakes;
+	into->again += from->again;
+	into->calls += from->calls;
+	into->timeouts += from->timeouts;
+	into->interrupted += from->interrupted;
+	hist_free(&from->hist);
+	DL_DELETE(m->locks, from);
+	m->n_locks--;
+	free(from);
+	return into;
 }
 
 void lock_describe(struct model *m, struct process *p, const struct wire_word *w)
@@ -361,14 +417,21 @@ void lock_describe(struct model *m, struct process *p, const struct wire_word *w
 	const struct mapping *map = find_mapping(m, p, w->addr, w->op);
 	struct lock *l = lock_lookup(m, p, w->addr, w->op);
 	struct word_guess guess;
+	struct word *first;
+	uint64_t base;
 
 	if (find_region(p, w->addr))
 		return;
 	guess = word_guess_memory(w, is_own_tid(m, p, w->val));
-	if (!l)
+	base = (map ? map->offset : w->addr) - (w->addr - guess.base);
+	if (!l) {
 		l = lock_at(m, p, map, w->addr, guess);
-	else if (!find_word(m, l->space, (map ? map->offset : w->addr) - (w->addr - guess.base)))
-		add_word(m, l, l->space, (map ? map->offset : w->addr) - (w->addr - guess.base));
+	} else if ((first = find_word(m, l->space, base))) {
+		l = absorb(m, first->lock, l);
+	} else {
+		add_word(m, l, l->space, base);
+		l->base = base;
+	}
 	vote(l, guess.kind);
 }
 
@@ -377,10 +440,14 @@ struct party *lock_party(struct model *m, struct lock *l, const struct thread *t
 	struct party *p;
 
 	HASH_FIND(hh, l->parties, &t->id, sizeof(t->id), p);
-	if (p)
+	if (p) {
+		p->tid = t->tid; /* an exec may have changed it */
 		return p;
-	if (m->n_parties >= MODEL_MAX_PARTIES)
+	}
+	if (m->n_parties >= MODEL_MAX_PARTIES) {
+		l->crowded = true;
 		return &l->rest;
+	}
 	p = xcalloc(1, sizeof(*p));
 	p->thread_id = t->id;
 	p->tid = t->tid;

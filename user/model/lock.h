@@ -37,6 +37,9 @@ void lock_charge(struct model *m, struct lock *l, uint64_t ts);
 /* The end of the window: what was not told by now never will be. */
 void lock_finish(struct model *m, struct lock *l, uint64_t end);
 
+/* Add the numbers of one lock to another; who took part is added up without names. */
+void lock_add(struct lock *into, const struct lock *l);
+
 enum lock_class lock_class(const struct lock *l);
 
 /* Does a wake on addr let go of the lock (and not of a helper word inside it)? */

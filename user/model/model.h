@@ -101,6 +101,7 @@ struct lock {
 	uint32_t blocked, max_blocked; /* threads asleep on it now, at once */
 	struct party *parties;
 	struct party rest; /* parties beyond the limit */
+	bool crowded;	   /* there are such */
 	/* whom the sleepers are charged to, since when */
 	uint64_t holder_id; /* 0: unknown */
 	uint64_t charged_ns;
@@ -223,7 +224,7 @@ struct model {
 	struct lock *locks; /* list */
 	size_t n_locks, n_parties;
 	uint64_t folded_locks;
-	uint64_t total_wait_ns;
+	uint64_t total_waits, total_wait_ns; /* of waits that a wake-up ended */
 	struct lock folded; /* all folded locks */
 	struct shared *shared;
 	struct level tree;

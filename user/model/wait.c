@@ -152,7 +152,6 @@ static void account(struct model *m, struct thread *t, uint64_t ns)
 	struct party *p = lock_party(m, l, t);
 
 	l->wait_ns += ns;
-	m->total_wait_ns += ns;
 	p->wait_ns += ns;
 	if (ns > l->max_ns)
 		l->max_ns = ns;
@@ -187,6 +186,8 @@ void wait_close(struct model *m, struct thread *t)
 	account(m, t, ns);
 	hist_add(&w->lock->hist, ns);
 	if (w->got_it) {
+		m->total_waits++;
+		m->total_wait_ns += ns;
 		w->lock->waits++;
 		lock_party(m, w->lock, t)->waits++;
 	} else {
@@ -223,6 +224,23 @@ static void count_result(struct model *m, struct lock *l, const struct wire_fute
 		l->interrupted++;
 }
 
+/* futex_waitv slept on several words, noted for the first; now it is known which one it was. */
+static void move_wait(struct model *m, struct thread *t, struct lock *to)
+{
+	struct wait *w = &t->wait;
+	struct lock *from = w->lock;
+
+	if (from == to)
+		return;
+	lock_party(m, from, t)->blocked_ns -= w->blocked_ns;
+	lock_party(m, to, t)->blocked_ns += w->blocked_ns;
+	from->blocked_ns -= w->blocked_ns;
+	to->blocked_ns += w->blocked_ns;
+	from->delay_ns -= w->delay_ns;
+	to->delay_ns += w->delay_ns;
+	w->lock = to;
+}
+
 /* A call that was to sleep is over. */
 static void wait_returned(struct model *m, struct thread *t, const struct wire_futex *f)
 {
@@ -231,6 +249,8 @@ static void wait_returned(struct model *m, struct thread *t, const struct wire_f
 	struct lock *l;
 
 	if (w->phase == WAIT_ASLEEP) {
+		if (f->flags & WIRE_FUTEX_VECTOR && f->ret >= 0)
+			move_wait(m, t, lock_find(m, t->process, f->addr, f->op, f->val));
 		l = w->lock; /* a requeue may have moved it, the wait is still for this one */
 		count_result(m, l, f);
 		if (!w->calls && f->enter_ns && f->enter_ns < w->begin_ns)

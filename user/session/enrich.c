@@ -43,7 +43,7 @@ struct seen_word {
 	struct {
 		uint64_t tgid, addr;
 	} key;
-	bool mapped;
+	bool mapped, told;
 	struct wire_shared where;
 	UT_hash_handle hh;
 };
@@ -141,23 +141,41 @@ static bool mapped_in_parent(const struct enrich *e, uint32_t tgid, uint64_t add
 	return true;
 }
 
-static int look_up_shared(struct enrich *e, uint32_t tgid, uint64_t addr)
+static void look_up_shared(struct enrich *e, uint32_t tgid, uint64_t addr)
 {
-	struct seen_word *w;
+	struct seen_word *w = add_word(e, tgid, addr);
 	int err;
 
-	w = add_word(e, tgid, addr);
 	if (!w)
-		return 0;
+		return;
 	err = maps_find_file((pid_t)tgid, addr, &w->where);
 	w->mapped = !err || (err == -ESRCH && mapped_in_parent(e, tgid, addr, &w->where));
-	if (!w->mapped) {
+	if (!w->mapped)
 		e->unmapped += err == -ESRCH; /* private memory is an answer, too */
+}
+
+/* Tell where the word lies, once, before the first record that is about it. */
+static int tell_shared(struct enrich *e, uint32_t tgid, uint64_t addr)
+{
+	struct seen_word *w;
+
+	look_up_shared(e, tgid, addr);
+	w = find_word(e, tgid, addr);
+	if (!w || !w->mapped || w->told)
 		return 0;
-	}
+	w->told = true;
 	w->where.head = (struct wire_head){ session_now_ns(), tgid, WIRE_SHARED,
 					    sizeof(w->where) };
 	return e->sink(e->ctx, &w->where.head);
+}
+
+void enrich_peek(struct enrich *e, const struct wire_head *rec)
+{
+	const struct wire_word *w = (const void *)rec;
+
+	/* the value of a join is the tid, its word is private memory */
+	if (rec->kind == WIRE_WORD && !(w->op & FUTEX_PRIVATE) && !find_thread(e, w->val))
+		look_up_shared(e, w->tgid, w->addr);
 }
 
 /* --- runtimes -------------------------------------------------------------------------------- */
@@ -225,7 +243,7 @@ static int describe_word(struct enrich *e, const struct wire_task *r)
 
 static int on_asleep(struct enrich *e, const struct wire_task *r)
 {
-	int err = r->block.op & FUTEX_PRIVATE ? 0 : look_up_shared(e, r->tgid, r->block.addr);
+	int err = r->block.op & FUTEX_PRIVATE ? 0 : tell_shared(e, r->tgid, r->block.addr);
 
 	if (!err)
 		err = describe_word(e, r);
@@ -312,7 +330,7 @@ static int on_word(struct enrich *e, const struct wire_head *rec)
 	if (!(r->op & FUTEX_PRIVATE) && find_thread(e, r->val))
 		add_word(e, r->tgid, r->addr);
 	else if (!(r->op & FUTEX_PRIVATE))
-		err = look_up_shared(e, r->tgid, r->addr);
+		err = tell_shared(e, r->tgid, r->addr);
 	if (!err && p)
 		err = look_for_runtime(e, p);
 	return err ? err : e->sink(e->ctx, rec);
@@ -327,7 +345,7 @@ static int on_futex(struct enrich *e, const struct wire_head *rec)
 	if (!(r->op & FUTEX_PRIVATE))
 		t = find_thread(e, rec->tid);
 	if (t)
-		err = look_up_shared(e, t->tgid, r->addr);
+		err = tell_shared(e, t->tgid, r->addr);
 	return err ? err : e->sink(e->ctx, rec);
 }
 

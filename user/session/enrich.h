@@ -22,6 +22,11 @@ struct enrich *enrich_new(trace_sink sink, void *ctx);
  * its end none.
  */
 void enrich_launched(struct enrich *e, uint32_t tgid, const char *cmdline);
+/*
+ * A record that has just come and will be put in order: look up now what may be gone by then.  The
+ * collector wakes us for a shared word's first sleeper.
+ */
+void enrich_peek(struct enrich *e, const struct wire_head *rec);
 /* A trace_sink; ctx is the struct enrich. */
 int enrich_put(void *ctx, const struct wire_head *rec);
 /* The end of the window: facts of the processes that still live. */
