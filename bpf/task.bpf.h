@@ -156,8 +156,7 @@ static __always_inline void write_task(struct seq_file *seq, struct task_struct 
 	task_describe(&rec, task, t, task->real_parent->tgid, t->born_ns);
 	rec.flags = WIRE_TASK_EXISTED;
 	task_look(t, task, &rec);
-	if (bpf_seq_write(seq, &rec, sizeof(rec)) == -7) /* E2BIG: this task is asked again */
-		return;
+	bpf_seq_write(seq, &rec, sizeof(rec)); /* fails if the page is full: asked again then */
 }
 
 static __always_inline void write_sums(struct seq_file *seq, struct task_struct *task)
@@ -169,7 +168,7 @@ static __always_inline void write_sums(struct seq_file *seq, struct task_struct 
 		return;
 	__builtin_memset(&rec, 0, sizeof(rec));
 	thread_sums(&rec, t, task, bpf_ktime_get_ns());
-	bpf_seq_write(seq, &rec, sizeof(rec));
+	bpf_seq_write(seq, &rec, sizeof(rec)); /* as above */
 }
 
 SEC("iter/task")

@@ -95,6 +95,8 @@ static __always_inline void thread_enter(struct thread *t, __u8 state, __u64 now
 	}
 	t->sums.state_ns[former] += inside_ns(t->since_ns, now);
 	t->since_ns = now;
+	/* a wake-up on another CPU that sees the new state must see its begin as well */
+	barrier();
 	t->state = state;
 }
 

@@ -240,7 +240,6 @@ struct wire_proc {
 	__u32 quota_milli;  /* cgroup CPU quota in 1/1000 CPU, 0: none */
 	__u64 throttled_ns; /* cgroup, cumulative; 0 if unknown */
 	__u64 throttled;    /* times, cumulative */
-	__u64 pss_kib;	    /* 0 if not read */
 	char cmdline[128];  /* arguments joined by spaces, cut */
 };
 
@@ -276,7 +275,6 @@ enum wire_loss_kind {
 	WIRE_LOSS_READ,	       /* user memory could not be read */
 	WIRE_LOSS_CLOCK,       /* time went backwards between two events */
 	WIRE_LOSS_UNMATCHED,   /* a futex call returned that nobody saw begin */
-	WIRE_LOSS_SEQ,	       /* the iterator could not write a thread */
 	WIRE_LOSS_KERNEL_KINDS, /* the ones above are counted by the BPF programs */
 	WIRE_LOSS_RECEIVED = WIRE_LOSS_KERNEL_KINDS,
 	WIRE_LOSS_RECURSION, /* program runs skipped by the kernel */
@@ -313,7 +311,7 @@ struct wire_cost {
 
 struct wire_config {
 	__u8 follow_children;
-	__u8 by_tid;	     /* targets holds tids, not tgids; nothing is followed but their forks */
+	__u8 by_tid;	     /* targets holds tids, not tgids; nothing is followed */
 	__u8 test_no_storage; /* testing only: behave as if task storage failed */
 	__u8 pad[5];
 	__u64 ring_wake_bytes; /* wake the reader when so much waits for it */
@@ -338,7 +336,7 @@ WIRE_ASSERT(wire_sums, 224);
 WIRE_ASSERT(wire_thread_sums, 288);
 WIRE_ASSERT(wire_host, 128);
 WIRE_ASSERT(wire_window, 40);
-WIRE_ASSERT(wire_proc, 184);
+WIRE_ASSERT(wire_proc, 176);
 WIRE_ASSERT(wire_shared, 112);
 WIRE_ASSERT(wire_region, 88);
 WIRE_ASSERT(wire_loss, 16 + 8 * WIRE_LOSS_KINDS);

@@ -16,7 +16,7 @@
 
 /*
  * Instructions that the verifier may walk for one program.  The kernel's limit is a million; what we
- * have today is a few thousand, so that a jump over this line is a loop or a branch gone wrong.
+ * have today is about 20,000 at most, so that a jump over this line is a loop or a branch gone wrong.
  */
 #define INSNS_MAX 30000
 #define SESSIONS 20

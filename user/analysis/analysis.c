@@ -14,6 +14,9 @@
 #include "user/analysis/analysis.h"
 #include "user/analysis/verdict.h"
 #include "user/base/buf.h"
+#include "user/model/level.h"
+
+_Static_assert(LEVEL_STEPS_MAX == REPORT_STEPS_MAX, "report.h describes the same histogram");
 
 /* On-CPU time of stream and kernel sums may differ by so much before a thread is called doubtful:
  * the first and the last switch are seen at slightly different times. */
@@ -418,7 +421,6 @@ static const struct {
 	[WIRE_LOSS_READ] = { "read", "reads of user memory that failed", true },
 	[WIRE_LOSS_CLOCK] = { "clock", "events with a time before the last one", true },
 	[WIRE_LOSS_UNMATCHED] = { "unmatched", "futex returns without a known begin", true },
-	[WIRE_LOSS_SEQ] = { "seq", "threads the iterator could not write", false },
 	[WIRE_LOSS_RECEIVED] = { "received", "records received", true },
 	[WIRE_LOSS_RECURSION] = { "recursion", "program runs skipped by the kernel", false },
 	[WIRE_LOSS_LATE] = { "late", "records too late to be put in order", true },

@@ -78,7 +78,9 @@ struct report_verdict {
 	size_t n_evidence;
 };
 
-/* Time with exactly k threads in a state; bucket k for k < n, the last one holds k >= n - 1. */
+/* Time with exactly k threads in a state, for k < n; if n is REPORT_STEPS_MAX the last one holds
+ * all that is above as well. */
+#define REPORT_STEPS_MAX 4096
 struct report_histogram {
 	uint64_t *ns;
 	size_t n;

@@ -6,13 +6,10 @@
 #include "user/base/buf.h"
 #include "user/model/level.h"
 
-/* Beyond this many threads the last step holds "so many or more". */
-#define STEPS_MAX 4096
-
 static void add_step(struct steps *s, size_t k, uint64_t ns)
 {
-	if (k >= STEPS_MAX)
-		k = STEPS_MAX - 1;
+	if (k >= LEVEL_STEPS_MAX)
+		k = LEVEL_STEPS_MAX - 1;
 	if (k >= s->n) {
 		s->ns = xrealloc(s->ns, k + 1, sizeof(*s->ns));
 		memset(s->ns + s->n, 0, (k + 1 - s->n) * sizeof(*s->ns));

@@ -7,6 +7,9 @@
 
 #include "user/model/model.h"
 
+/* Beyond this many threads the last step holds "so many or more". */
+#define LEVEL_STEPS_MAX 4096
+
 /* What a thread counts as; a thread that does none of them counts as nothing. */
 enum level_part {
 	PART_NONE,

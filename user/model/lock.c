@@ -371,6 +371,8 @@ struct lock *lock_find(struct model *m, struct process *p, uint64_t addr, uint32
 		      : lock_at(m, p, find_mapping(m, p, addr, op), addr,
 				word_guess_call(addr, op, val, is_own_tid(m, p, val)));
 	}
+	if (l->kind == KIND_FUTEX && !(op & FUTEX_PRIVATE))
+		l->waited_val = val;
 	l->active = true;
 	l->last_ns = m->now_ns;
 	if (!l->first_ns)
@@ -507,8 +509,22 @@ void lock_seen_held(struct model *m, struct lock *l, const struct thread *holder
 	lock_hold(m, l, holder, ts);
 }
 
+void lock_learn_join(struct model *m, struct lock *l, uint64_t ts)
+{
+	struct thread *t;
+
+	if (l->kind != KIND_FUTEX || !l->waited_val)
+		return;
+	HASH_FIND(hh, m->by_tid, &l->waited_val, sizeof(l->waited_val), t);
+	if (!t || t->ns_tid != l->waited_val || t->process->id != l->space)
+		return;
+	l->kind = KIND_JOIN;
+	lock_seen_held(m, l, t, ts);
+}
+
 void lock_finish(struct model *m, struct lock *l, uint64_t end)
 {
+	lock_learn_join(m, l, end);
 	lock_charge(m, l, end);
 	l->unknown_ns += l->pending_ns;
 	l->pending_ns = 0;

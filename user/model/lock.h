@@ -34,6 +34,9 @@ void lock_seen_held(struct model *m, struct lock *l, const struct thread *holder
 /* The sleepers' time up to ts is charged now. */
 void lock_charge(struct model *m, struct lock *l, uint64_t ts);
 
+/* At attach a thread that joins is seen before the one it joins: look again later. */
+void lock_learn_join(struct model *m, struct lock *l, uint64_t ts);
+
 /* The end of the window: what was not told by now never will be. */
 void lock_finish(struct model *m, struct lock *l, uint64_t end);
 

@@ -6,6 +6,7 @@
  * next one entered in thread_enter() only; all sums, levels and phases follow from there.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -299,16 +300,54 @@ static void thread_fold(struct model *m, struct thread *t)
 	free(t);
 }
 
+/*
+ * Add an ended process, all of whose threads are folded, to the one that stands for such.  What
+ * happened over time inside it (t_k) is kept in the tree only.
+ */
+static void process_fold(struct model *m, struct process *p)
+{
+	struct process *into = m->folded_process;
+
+	if (!into) {
+		into = xcalloc(1, sizeof(*into));
+		into->id = ++m->last_id;
+		snprintf(into->comm, sizeof(into->comm), "(ended)");
+		into->ended = true;
+		into->begin_ns = p->begin_ns;
+		m->folded_process = into;
+		DL_APPEND(m->all_processes, into);
+	}
+	add_sums(&into->folded_sums, &p->folded_sums);
+	for (int i = 0; i < CLASS_COUNT; i++)
+		into->folded_class_ns[i] += p->folded_class_ns[i];
+	into->folded_life_ns += p->folded_life_ns;
+	into->folded_threads += p->folded_threads;
+	into->threads += p->threads;
+	into->execs += p->execs;
+	into->folded++;
+	into->end_ns = p->end_ns;
+	m->folded_processes++;
+	m->n_dead_processes--;
+	DL_DELETE(m->all_processes, p);
+	level_free(&p->level);
+	free(p);
+}
+
 /* Many short threads: one that is not worth a line of its own goes once its sums are here. */
 static void thread_settle_dead(struct model *m, struct thread *t)
 {
 	uint64_t life = model_inside_ns(m, t->begin_ns, t->end_ns);
+	bool many_threads = m->n_dead_threads > MODEL_MAX_DEAD_THREADS;
+	bool many_processes = m->n_dead_processes > MODEL_MAX_DEAD_PROCESSES;
+	struct process *p = t->process;
 
-	if (m->n_dead_threads <= MODEL_MAX_DEAD_THREADS ||
+	if (!(many_threads || (many_processes && p->ended && p->threads == 1)) ||
 	    life >= model_inside_ns(m, model_begin_ns(m), m->now_ns) / 100)
 		return;
 	thread_forget(m, t);
 	thread_fold(m, t);
+	if (many_processes && p->ended && p->folded_threads == p->threads)
+		process_fold(m, p);
 }
 
 static void thread_end(struct model *m, struct thread *t, uint64_t ts)

@@ -88,6 +88,7 @@ struct lock {
 	char path[64];
 	char name[48]; /* from a runtime, else "" */
 	enum lock_kind kind;
+	uint32_t waited_val; /* of a shared wait of unknown use: a tid? */
 	uint32_t votes[KIND_COUNT]; /* one for each description of its memory */
 	uint64_t waits, open, carried, aborted;
 	uint64_t calls, timeouts, interrupted, again;
@@ -191,6 +192,7 @@ struct process {
 	char comm[WIRE_COMM_LEN];
 	bool existed, ended, have_proc;
 	uint32_t threads, alive, execs, folded_threads;
+	uint32_t folded; /* it stands for so many processes */
 	int exit_code;
 	uint64_t begin_ns, end_ns;
 	struct wire_proc first, last; /* /proc facts */
@@ -218,6 +220,7 @@ struct model {
 	struct thread *all_threads; /* list, in order of appearance */
 	struct process *by_pid;
 	struct process *all_processes;
+	struct process *folded_process; /* those beyond MODEL_MAX_DEAD_PROCESSES, pid 0; or NULL */
 	uint64_t last_id;
 	size_t n_threads, n_dead_threads, n_dead_processes, folded_threads, folded_processes;
 	struct word *words; /* hash */

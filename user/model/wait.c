@@ -252,6 +252,7 @@ static void wait_returned(struct model *m, struct thread *t, const struct wire_f
 		if (f->flags & WIRE_FUTEX_VECTOR && f->ret >= 0)
 			move_wait(m, t, lock_find(m, t->process, f->addr, f->op, f->val));
 		l = w->lock; /* a requeue may have moved it, the wait is still for this one */
+		lock_learn_join(m, l, ts);
 		count_result(m, l, f);
 		if (!w->calls && f->enter_ns && f->enter_ns < w->begin_ns)
 			w->begin_ns = f->enter_ns;

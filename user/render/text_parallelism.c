@@ -96,14 +96,10 @@ static size_t make_levels(const struct report_parallelism *p, struct level *leve
 	return n;
 }
 
-/* The last bucket stands for "so many or more" unless there cannot be more. */
-static bool is_open_ended(const struct text *t, size_t k)
+/* The last bucket of a full histogram stands for "so many or more". */
+static bool is_open_ended(size_t k)
 {
-	const struct report_parallelism *p = &t->r->par;
-
-	if (k + 1 == p->wanted.n && k < t->r->n_threads)
-		return true;
-	return k + 1 == p->running.n && k < t->r->n_threads && k < t->r->cpus_online;
+	return k + 1 == REPORT_STEPS_MAX;
 }
 
 static void print_level_half(struct text *t, uint64_t ns, int cells, bool last)
@@ -136,10 +132,10 @@ static void print_levels(struct text *t)
 
 		if (levels[i].first == levels[i].last)
 			snprintf(label, sizeof(label), "%zu%s", levels[i].first,
-				 is_open_ended(t, levels[i].last) ? "+" : "");
+				 is_open_ended(levels[i].last) ? "+" : "");
 		else
 			snprintf(label, sizeof(label), "%zu-%zu%s", levels[i].first, levels[i].last,
-				 is_open_ended(t, levels[i].last) ? "+" : "");
+				 is_open_ended(levels[i].last) ? "+" : "");
 		text_cell(t->out, label, strlen(label), 9, true, false);
 		print_level_half(t, levels[i].running_ns, cells, false);
 		buf_puts(t->out, " ");

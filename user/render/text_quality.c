@@ -24,7 +24,6 @@ static const struct {
 	{ "read", "the name or the owner of a lock may be missing" },
 	{ "clock", "harmless unless there are many" },
 	{ "unmatched", "they were under way when watching began" },
-	{ "seq", "run again if it matters" },
 	{ "recursion", "some numbers may be too low" },
 	{ "late", "give the ring more room, or the machine less to do" },
 	{ "shared", "they are shown apart in each process" },

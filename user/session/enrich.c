@@ -143,11 +143,16 @@ static bool mapped_in_parent(const struct enrich *e, uint32_t tgid, uint64_t add
 
 static void look_up_shared(struct enrich *e, uint32_t tgid, uint64_t addr)
 {
-	struct seen_word *w = add_word(e, tgid, addr);
+	struct seen_word *w;
 	int err;
 
-	if (!w)
+	if (find_word(e, tgid, addr))
 		return;
+	w = add_word(e, tgid, addr);
+	if (!w) {
+		e->unmapped++;
+		return;
+	}
 	err = maps_find_file((pid_t)tgid, addr, &w->where);
 	w->mapped = !err || (err == -ESRCH && mapped_in_parent(e, tgid, addr, &w->where));
 	if (!w->mapped)

@@ -15,8 +15,8 @@
 uint32_t facts_cpus_online(void);
 
 /*
- * Fill cpus_allowed, quota_milli, throttled_ns, throttled and cmdline; head, start_ns and pss_kib
- * stay as they are.
+ * Fill cpus_allowed, quota_milli, throttled_ns, throttled and cmdline; head and start_ns stay as
+ * they are.
  *
  * The quota is the smallest of the process's cgroup and of all above it, as far as they are mounted
  * here.  throttled and throttled_ns are summed over these groups and cumulative since each was

@@ -40,7 +40,6 @@
 	X(WIRE_LOSS_READ, "read")                                                                  \
 	X(WIRE_LOSS_CLOCK, "clock")                                                                \
 	X(WIRE_LOSS_UNMATCHED, "unmatched")                                                        \
-	X(WIRE_LOSS_SEQ, "seq")                                                                    \
 	X(WIRE_LOSS_RECEIVED, "received")                                                          \
 	X(WIRE_LOSS_RECURSION, "recursion")                                                        \
 	X(WIRE_LOSS_LATE, "late")                                                                  \
@@ -174,7 +173,6 @@ static const struct field proc_fields[] = {
 	FIELD(wire_proc, quota_milli, FIELD_UINT),
 	FIELD(wire_proc, throttled_ns, FIELD_UINT),
 	FIELD(wire_proc, throttled, FIELD_UINT),
-	FIELD(wire_proc, pss_kib, FIELD_UINT),
 	FIELD(wire_proc, cmdline, FIELD_STRING),
 };
 
