@@ -30,6 +30,7 @@ struct thread {
 	__u64 born_ns;	/* when the watching began */
 	__u64 since_ns; /* the present state's begin */
 	__u64 early_ns; /* woken while still on the CPU, on its way to sleep; see sched.bpf.h */
+	__u64 exec_ns;	/* the scheduler's own run time of it when it last left the CPU */
 	__u64 utime_base_ns, stime_base_ns;
 	__u64 words_seen[WORDS_SEEN]; /* futex words already described by a WIRE_WORD */
 	struct futex_call futex;

@@ -55,9 +55,8 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 {
 	__u8 ret = WIRE_FUTEX_WAIT;
 
-	if (!t->settled) /* it was running when the iterator looked, whatever that saw */
-		t->state = WIRE_ON_CPU;
 	t->settled = true;
+	t->exec_ns = prev->se.sum_exec_runtime;
 	if (!state) {
 		if (in_window(now))
 			t->sums.involuntary++;
@@ -130,6 +129,23 @@ static __always_inline void emit_switch(__u32 prev_tid, __u32 next_tid, __u16 cp
 	emit_end(rec);
 }
 
+/*
+ * A thread leaves the CPU that we never saw enter it: the program did not run for that switch (a
+ * recursion, a kernel that hides some tasks) or the iterator looked a moment too early.  How long it
+ * ran is known to the scheduler; the switch is put where it must have been.
+ */
+static __always_inline void heal_switch_in(struct thread *t, struct task_struct *task, __u16 cpu,
+					   __u64 now)
+{
+	__u64 ran = task->se.sum_exec_runtime - t->exec_ns;
+	__u64 in_ns = ran < now - t->since_ns ? now - ran : t->since_ns;
+
+	if (t->settled && in_window(now))
+		count_loss(WIRE_LOSS_SWITCH);
+	thread_enter(t, WIRE_ON_CPU, in_ns);
+	emit_switch(0, task->pid, cpu, WIRE_UNKNOWN, WIRE_SWITCH_HEALED, NULL, in_ns);
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
@@ -150,6 +166,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (out) {
 		__u32 prev_state = has_prev_state ? (__u32)ctx[3] : prev->__state;
 
+		if (out->state != WIRE_ON_CPU)
+			heal_switch_in(out, prev, cpu, now);
 		state = switch_out(out, prev, preempt ? 0 : prev_state, now, &block, &flags);
 	}
 	if (in)

@@ -62,6 +62,7 @@ static __always_inline struct thread *thread_create(struct task_struct *task, __
 	t->start_ns = task->start_boottime;
 	t->tgid = task->tgid;
 	t->cpu = ~0;
+	t->exec_ns = task->se.sum_exec_runtime;
 	t->utime_base_ns = task->utime;
 	t->stime_base_ns = task->stime;
 	return t;

@@ -105,6 +105,7 @@ struct wire_task {
 #define WIRE_SWITCH_BLOCK (1 << 0) /* block is there */
 #define WIRE_SWITCH_RACED (1 << 1) /* prev was woken while it went to sleep: it is runnable */
 #define WIRE_SWITCH_VOLUNTARY (1 << 2)
+#define WIRE_SWITCH_HEALED (1 << 3) /* made up: see WIRE_LOSS_SWITCH */
 
 struct wire_switch {
 	struct wire_head head; /* tid: prev, 0 if it is not a target */
@@ -275,6 +276,7 @@ enum wire_loss_kind {
 	WIRE_LOSS_READ,	       /* user memory could not be read */
 	WIRE_LOSS_CLOCK,       /* time went backwards between two events */
 	WIRE_LOSS_UNMATCHED,   /* a futex call returned that nobody saw begin */
+	WIRE_LOSS_SWITCH,      /* switches that were not shown to us: the time is known all the same */
 	WIRE_LOSS_KERNEL_KINDS, /* the ones above are counted by the BPF programs */
 	WIRE_LOSS_RECEIVED = WIRE_LOSS_KERNEL_KINDS,
 	WIRE_LOSS_RECURSION, /* program runs skipped by the kernel */

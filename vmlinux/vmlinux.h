@@ -89,10 +89,15 @@ struct pid {
 	struct upid numbers[];
 };
 
+struct sched_entity {
+	u64 sum_exec_runtime;
+};
+
 struct task_struct {
 	unsigned int __state;
 	unsigned int flags;
 	int on_cpu;
+	struct sched_entity se;
 	unsigned in_iowait : 1;
 	pid_t pid;
 	pid_t tgid;

@@ -91,7 +91,8 @@ static const struct report_thread *find(const struct report *r, uint32_t tid)
 static void wait_for(struct model *m, unsigned int tid, uint64_t ns, uint64_t addr, unsigned int op,
 		     unsigned int val)
 {
-	say(m, "2000000 switch tid=%u prev_state=futex block.addr=0x%llx block.op=0x%x block.val=%u",
+	say(m,
+	    "2000000 switch tid=%u prev_state=futex block.addr=0x%llx block.op=0x%x block.val=%u",
 	    tid, (unsigned long long)addr, op, val);
 	say(m, "%llu switch next_tid=%u", (unsigned long long)(2 * MS + ns), tid);
 	say(m, "%llu futex tid=%u enter_ns=2000000 addr=0x%llx op=0x%x val=%u flags=0x1",
@@ -134,7 +135,8 @@ static void many_locks(void **state)
 	(void)state;
 	thread(m, 10, 10, "on_cpu");
 	for (unsigned int i = 0; i < 1000; i++, ts += 30000) {
-		say(m, "%llu switch tid=10 prev_state=futex block.addr=0x%x block.op=0x80 block.val=2",
+		say(m,
+		    "%llu switch tid=10 prev_state=futex block.addr=0x%x block.op=0x80 block.val=2",
 		    (unsigned long long)ts, 0x10000 + 64 * i);
 		say(m, "%llu switch next_tid=10", (unsigned long long)(ts + 1000 + i));
 		say(m, "%llu futex tid=10 addr=0x%x op=0x80 val=2 flags=0x1",
@@ -165,7 +167,8 @@ static void folded_locks(void **state)
 	(void)state;
 	thread(m, 10, 10, "on_cpu");
 	for (unsigned int i = 0; i < n; i++, ts += 3000) {
-		say(m, "%llu switch tid=10 prev_state=futex block.addr=0x%x block.op=0x80 block.val=2",
+		say(m,
+		    "%llu switch tid=10 prev_state=futex block.addr=0x%x block.op=0x80 block.val=2",
 		    (unsigned long long)ts, 0x10000 + 64 * i);
 		say(m, "%llu switch next_tid=10", (unsigned long long)(ts + 1000));
 		say(m, "%llu futex tid=10 addr=0x%x op=0x80 val=2 flags=0x1",
@@ -201,12 +204,16 @@ static void folded_threads(void **state)
 		unsigned int tid = 1000 + i;
 		unsigned long long at = ts;
 
-		say(m, "%llu task tid=%u tgid=10 parent_tgid=10 ns_tid=%u ns_tgid=10 start_ns=%llu "
-		       "state=other", at, tid, tid, at);
+		say(m,
+		    "%llu task tid=%u tgid=10 parent_tgid=10 ns_tid=%u ns_tgid=10 start_ns=%llu "
+		    "state=other",
+		    at, tid, tid, at);
 		say(m, "%llu switch next_tid=%u", at, tid);
 		say(m, "%llu switch tid=%u prev_state=dead", at + 1000, tid);
-		say(m, "%llu sums tid=%u tgid=10 dead=1 start_ns=%llu begin_ns=%llu end_ns=%llu "
-		       "state_ns.on_cpu=1000", at + 1000, tid, at, at, at + 1000);
+		say(m,
+		    "%llu sums tid=%u tgid=10 dead=1 start_ns=%llu begin_ns=%llu end_ns=%llu "
+		    "state_ns.on_cpu=1000",
+		    at + 1000, tid, at, at, at + 1000);
 	}
 	r = end(m);
 	assert_true(r->n_threads <= MODEL_MAX_DEAD_THREADS + 2);
@@ -224,7 +231,7 @@ static void doubt(void **state)
 	(void)state;
 	for (unsigned int tid = 10; tid < 13; tid++)
 		thread(m, tid, 10, "on_cpu");
-	sums(m, 10, 10, "state_ns.on_cpu=99960000 state_ns.woken=40000"); /* both ends: no doubt */
+	sums(m, 10, 10, "state_ns.on_cpu=99960000 state_ns.woken=40000");  /* both ends: no doubt */
 	sums(m, 11, 10, "state_ns.on_cpu=99060000 state_ns.woken=940000"); /* below 1 % */
 	sums(m, 12, 10, "state_ns.on_cpu=98000000 state_ns.woken=1000000");
 	r = end(m);
@@ -306,10 +313,14 @@ static void phases(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lock_order),	  cmocka_unit_test(many_locks),
-		cmocka_unit_test(folded_locks),	  cmocka_unit_test(folded_threads),
-		cmocka_unit_test(doubt),	  cmocka_unit_test(unexplained_futex),
-		cmocka_unit_test(processes_add_up), cmocka_unit_test(phases),
+		cmocka_unit_test(lock_order),
+		cmocka_unit_test(many_locks),
+		cmocka_unit_test(folded_locks),
+		cmocka_unit_test(folded_threads),
+		cmocka_unit_test(doubt),
+		cmocka_unit_test(unexplained_futex),
+		cmocka_unit_test(processes_add_up),
+		cmocka_unit_test(phases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

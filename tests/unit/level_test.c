@@ -70,8 +70,8 @@ static void random_schedule(unsigned int seed)
 	assert_int_equal(sum(&l.run), m.window.end_ns - m.window.begin_ns);
 	assert_int_equal(sum(&l.want), m.window.end_ns - m.window.begin_ns);
 	assert_int_equal(weighted(&l.run), in_part[PART_RUNNING]);
-	assert_int_equal(weighted(&l.want), in_part[PART_RUNNING] + in_part[PART_RUNNABLE] +
-						    in_part[PART_WAITING]);
+	assert_int_equal(weighted(&l.want),
+			 in_part[PART_RUNNING] + in_part[PART_RUNNABLE] + in_part[PART_WAITING]);
 	assert_int_equal(l.serial_ns, serial);
 	level_free(&l);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * model_test.c - what must hold whatever happens: random streams through model, analysis, renderers.
+ * model_test.c - what must hold whatever happens: random streams through model, analysis,
+ * renderers.
  *
  * A small machine is simulated: threads run, block, wake each other, fork, exec and die, in several
  * processes, and the records that the collector would write are kept, with its sums.  Then records
@@ -70,7 +71,7 @@ struct sim {
 	size_t n;
 	uint32_t next_tid;
 	uint64_t starts;
-	bool lossy; /* records are missing, twice or late */
+	bool lossy;		     /* records are missing, twice or late */
 	uint64_t on_cpu_ns, life_ns; /* the truth, inside the window */
 };
 
@@ -121,7 +122,9 @@ static void enter(struct sim *s, struct sim_thread *t, uint8_t state)
 
 static struct wire_block random_block(struct sim *s)
 {
-	static const uint32_t ops[] = { WAIT_BITSET_PRIVATE, WAIT_PRIVATE, 0, 9, 0x80 | 6, 0x80 | 11 };
+	static const uint32_t ops[] = {
+		WAIT_BITSET_PRIVATE, WAIT_PRIVATE, 0, 9, 0x80 | 6, 0x80 | 11
+	};
 	struct wire_block b = { 0 };
 
 	b.addr = 0x7f0000001000ULL + below(s, WORDS) * (chance(s, 30) ? 4 : 64);
@@ -276,8 +279,8 @@ static void do_sleep(struct sim *s, struct sim_thread *t)
 
 static void do_block(struct sim *s, struct sim_thread *t)
 {
-	static const uint8_t why[] = { WIRE_IO_DISK, WIRE_IO_IPC, WIRE_SLEEP, WIRE_CHILD, WIRE_KLOCK,
-				       WIRE_FAULT,   WIRE_STOPPED, WIRE_OTHER };
+	static const uint8_t why[] = { WIRE_IO_DISK, WIRE_IO_IPC, WIRE_SLEEP,	WIRE_CHILD,
+				       WIRE_KLOCK,   WIRE_FAULT,  WIRE_STOPPED, WIRE_OTHER };
 
 	t->block = (struct wire_block){ .nr = 7 };
 	switch_away(s, t, why[below(s, sizeof(why))], WIRE_SWITCH_BLOCK | WIRE_SWITCH_VOLUNTARY);
@@ -423,8 +426,8 @@ static void begin(struct sim *s)
 	for (uint64_t i = 0; i < n; i++) {
 		static const uint8_t states[] = { WIRE_ON_CPU, WIRE_PREEMPTED, WIRE_SLEEP,
 						  WIRE_FUTEX_WAIT };
-		struct sim_thread *t = spawn(s, chance(s, 70) ? tgid : 0, 1,
-					     states[below(s, sizeof(states))]);
+		struct sim_thread *t =
+			spawn(s, chance(s, 70) ? tgid : 0, 1, states[below(s, sizeof(states))]);
 		bool asleep = t->state == WIRE_FUTEX_WAIT;
 
 		tgid = t->tgid;
@@ -496,7 +499,8 @@ static void lose(struct sim *s)
 		if (r.head.kind != WIRE_WINDOW && chance(s, percent))
 			continue;
 		s->records[n++] = r;
-		if (i && r.head.kind != WIRE_WINDOW && chance(s, 3)) { /* two change places; the time of one that is late moves on */
+		if (i && r.head.kind != WIRE_WINDOW &&
+		    chance(s, 3)) { /* two change places; the time of one that is late moves on */
 			s->records[n - 1] = s->records[i - 1];
 			if (s->records[n - 1].head.ts_ns < last)
 				s->records[n - 1].head.ts_ns = last;
@@ -513,8 +517,7 @@ static void check_threads(const struct sim *s, const struct model *m)
 	struct thread *t;
 	uint64_t on_cpu = 0;
 
-	DL_FOREACH(m->all_threads, t)
-	{
+	DL_FOREACH (m->all_threads, t) {
 		uint64_t sum = 0;
 
 		for (int i = 0; i < WIRE_STATES; i++)
@@ -552,15 +555,14 @@ static void check_levels(const struct sim *s, const struct model *m)
 	struct thread *t;
 	uint64_t all = 0;
 
-	DL_FOREACH(m->all_threads, t) all += t->state_ns[WIRE_ON_CPU];
+	DL_FOREACH (m->all_threads, t)
+		all += t->state_ns[WIRE_ON_CPU];
 	/* a thread that the iterator saw wrongly is corrected later, the levels are not */
 	check_level(&m->tree, m->window.end_ns - m->window.begin_ns, all, !s->lossy);
-	DL_FOREACH(m->all_processes, p)
-	{
+	DL_FOREACH (m->all_processes, p) {
 		uint64_t on_cpu = 0;
 
-		DL_FOREACH(m->all_threads, t)
-		{
+		DL_FOREACH (m->all_threads, t) {
 			if (t->process == p)
 				on_cpu += t->state_ns[WIRE_ON_CPU];
 		}
@@ -578,8 +580,7 @@ static void check_locks(const struct sim *s, const struct model *m)
 	uint64_t window = m->window.end_ns - m->window.begin_ns;
 	struct lock *l;
 
-	DL_FOREACH(m->locks, l)
-	{
+	DL_FOREACH (m->locks, l) {
 		uint64_t blamed = l->unknown_ns + l->pending_ns, waited = 0, waits = 0, asleep = 0;
 		struct party *p;
 

@@ -61,6 +61,7 @@ static void set_losses(struct report_quality *q)
 		{ "read", "failed reads of the target's memory", 0 },
 		{ "clock", "times when the clock went backwards", 0 },
 		{ "unmatched", "futex calls whose begin was not seen", 0 },
+		{ "switch", "switches not shown by the kernel", 0 },
 		{ "received", "records received", 0 },
 		{ "recursion", "program runs skipped", 0 },
 		{ "late", "records out of order", 0 },

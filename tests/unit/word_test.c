@@ -89,9 +89,9 @@ static void by_call(void **state)
 	uint32_t held = 0x80000000u | 4711;
 
 	(void)state;
-	expect(look(&none, 0, 0x86, 0), KIND_PI_MUTEX, OBJECT);	   /* LOCK_PI */
-	expect(look(&none, 0, 0x8d, 0), KIND_PI_MUTEX, OBJECT);	   /* LOCK_PI2 */
-	expect(look(&none, 0, 0x8b, 0), KIND_CONDITION, OBJECT);   /* WAIT_REQUEUE_PI */
+	expect(look(&none, 0, 0x86, 0), KIND_PI_MUTEX, OBJECT);	 /* LOCK_PI */
+	expect(look(&none, 0, 0x8d, 0), KIND_PI_MUTEX, OBJECT);	 /* LOCK_PI2 */
+	expect(look(&none, 0, 0x8b, 0), KIND_CONDITION, OBJECT); /* WAIT_REQUEUE_PI */
 	expect(look(&none, 0, WAIT, held), KIND_ROBUST_MUTEX, OBJECT);
 	expect(look(&none, 0, WAIT, 2), KIND_LOW_LEVEL, OBJECT);
 	expect(look(&none, 0, WAIT, 7), KIND_FUTEX, OBJECT);
@@ -216,7 +216,8 @@ static void random_memory(void **state)
 		struct word_guess g;
 
 		if (i % 100 == 0)
-			w.addr = i % 200 ? UINT64_MAX - (uint64_t)random() % 9 : (uint64_t)random() % 9;
+			w.addr = i % 200 ? UINT64_MAX - (uint64_t)random() % 9
+					 : (uint64_t)random() % 9;
 		w.op = (uint32_t)random() % 3 ? WAIT_BITSET : (uint32_t)random();
 		w.val = (uint32_t)random() % 4 ? (uint32_t)random() % 4 : (uint32_t)random();
 		w.valid = (uint32_t)random() % 5 ? 0 : (uint32_t)random() % (WIRE_WORD_LEN + 1);
@@ -231,11 +232,11 @@ static void random_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mutexes),    cmocka_unit_test(owners),
-		cmocka_unit_test(by_call),    cmocka_unit_test(conditions),
-		cmocka_unit_test(rwlocks),    cmocka_unit_test(semaphores),
-		cmocka_unit_test(barriers),   cmocka_unit_test(on_stack),
-		cmocka_unit_test(real_objects), cmocka_unit_test(unreadable),
+		cmocka_unit_test(mutexes),	 cmocka_unit_test(owners),
+		cmocka_unit_test(by_call),	 cmocka_unit_test(conditions),
+		cmocka_unit_test(rwlocks),	 cmocka_unit_test(semaphores),
+		cmocka_unit_test(barriers),	 cmocka_unit_test(on_stack),
+		cmocka_unit_test(real_objects),	 cmocka_unit_test(unreadable),
 		cmocka_unit_test(random_memory),
 	};
 

@@ -421,6 +421,7 @@ static const struct {
 	[WIRE_LOSS_READ] = { "read", "reads of user memory that failed", true },
 	[WIRE_LOSS_CLOCK] = { "clock", "events with a time before the last one", true },
 	[WIRE_LOSS_UNMATCHED] = { "unmatched", "futex returns without a known begin", true },
+	[WIRE_LOSS_SWITCH] = { "switch", "switches not shown by the kernel, their time is known", true },
 	[WIRE_LOSS_RECEIVED] = { "received", "records received", true },
 	[WIRE_LOSS_RECURSION] = { "recursion", "program runs skipped by the kernel", false },
 	[WIRE_LOSS_LATE] = { "late", "records too late to be put in order", true },

@@ -40,6 +40,7 @@
 	X(WIRE_LOSS_READ, "read")                                                                  \
 	X(WIRE_LOSS_CLOCK, "clock")                                                                \
 	X(WIRE_LOSS_UNMATCHED, "unmatched")                                                        \
+	X(WIRE_LOSS_SWITCH, "switch")                                                              \
 	X(WIRE_LOSS_RECEIVED, "received")                                                          \
 	X(WIRE_LOSS_RECURSION, "recursion")                                                        \
 	X(WIRE_LOSS_LATE, "late")                                                                  \
