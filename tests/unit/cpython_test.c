@@ -28,6 +28,7 @@
 #include <cmocka.h>
 
 #include "user/runtime/cpython.h"
+#include "user/runtime/cpython_walk.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 

@@ -217,7 +217,7 @@ static void test_losses(void **state)
 	assert_has(&out, "Caution: 10.0 % of the records were lost");
 	assert_has(&out, "INCOMPLETE: 123,456 of 1,234,567 records lost (10.0 %)");
 	assert_has(&out, "--ring-size");
-	assert_has(&out, "threads missed by the iterator");
+	assert_has(&out, "switches not shown by the kernel");
 	assert_has(&out, "!4000000");
 	assert_has(&out, "on_sched_switch");
 	assert_has(&out, "387 ns");

@@ -245,6 +245,54 @@ static void idle(void **state)
 	says(check(&stopped, VERDICT_IDLE)->advice, "SIGCONT");
 }
 
+/* The main thread ticks every millisecond; that it wakes up late is no demand. */
+static void idle_pool(void **state)
+{
+	struct sample s = sample(2, 2), late = sample(2, 2), loop = sample(2, 2);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREAD(&s, .tid = 100, .pid = 100, .cpu = 0.022, .sleep = 1.886, .runnable = 0.05,
+	       .voluntary = 1772);
+	THREADS(&s, 8);
+	v = check(&s, VERDICT_IDLE);
+	says(v->sentence, "waiting for work");
+	says(v->advice, "timers beside it");
+	THREAD(&late, .tid = 100, .pid = 100, .cpu = 0.022, .sleep = 1.86, .runnable = 0.115,
+	       .voluntary = 1772);
+	THREADS(&late, 8);
+	check(&late, VERDICT_IDLE);
+	/* neither is a server that hardly has requests and keeps threads for them */
+	THREAD(&loop, .tid = 100, .pid = 100, .cpu = 0.05, .io = 1.95, .voluntary = 100);
+	THREADS(&loop, 4);
+	says(check(&loop, VERDICT_IDLE)->advice, "network");
+}
+
+/* What only waits for the thread in I/O makes no idle pool; nor does a pool beside real work. */
+static void no_idle_pool(void **state)
+{
+	struct sample join = sample(10.2, 2), both = sample(10.2, 2), helper = sample(10, 2);
+	struct sample loads = sample(10, 4), busy = sample(10, 2);
+	(void)state;
+
+	THREAD(&join, .tid = 100, .pid = 100, .cpu = 0.001, .ended = true);
+	THREAD(&join, .tid = 101, .cpu = 0.001, .sleep = 10, .begin = 0.1, .end = 10.15,
+	       .ended = true);
+	check(&join, VERDICT_IO_SERIAL);
+	THREAD(&both, .tid = 100, .pid = 100, .cpu = 0.001, .ended = true);
+	THREADS(&both, 2, .cpu = 0.001, .sleep = 10, .begin = 0.1, .end = 10.15, .ended = true);
+	check(&both, VERDICT_IO_OVERLAPPED);
+	/* downloads one after the other, beside a thread that shows their progress */
+	THREAD(&helper, .tid = 100, .pid = 100, .cpu = 0.1, .io = 9.8, .voluntary = 900);
+	THREAD(&helper, .tid = 101, .cpu = 0.001);
+	check(&helper, VERDICT_IO_SERIAL);
+	THREADS(&loads, 8, .cpu = 0.02, .disk = 6);
+	check(&loads, VERDICT_IO_OVERLAPPED);
+	THREAD(&busy, .tid = 100, .pid = 100, .cpu = 1, .io = 9, .voluntary = 4000);
+	THREADS(&busy, 8);
+	check(&busy, VERDICT_IO_SERIAL);
+}
+
 static void idle_is_a_share_of_life(void **state)
 {
 	struct sample s = sample(10, 2);
@@ -855,6 +903,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(too_short),
 		cmocka_unit_test(idle),
+		cmocka_unit_test(idle_pool),
+		cmocka_unit_test(no_idle_pool),
 		cmocka_unit_test(idle_is_a_share_of_life),
 		cmocka_unit_test(unaccounted),
 		cmocka_unit_test(gil_bound),

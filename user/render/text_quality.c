@@ -24,6 +24,7 @@ static const struct {
 	{ "read", "the name or the owner of a lock may be missing" },
 	{ "clock", "harmless unless there are many" },
 	{ "unmatched", "they were under way when watching began" },
+	{ "switch", "taken from the scheduler's own clock: nothing is missing" },
 	{ "recursion", "some numbers may be too low" },
 	{ "late", "give the ring more room, or the machine less to do" },
 	{ "shared", "they are shown apart in each process" },

@@ -13,9 +13,7 @@
 #ifndef PARASCOPE_CPYTHON_H
 #define PARASCOPE_CPYTHON_H
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 #include "bpf/wire.h"
@@ -35,42 +33,5 @@
  * exec.
  */
 int cpython_find_gils(pid_t pid, struct wire_region *ret, size_t cap);
-
-/* --- the parts of it that need no process ---------------------------------------------------- */
-
-/* Offsets in bytes. */
-struct cpython_layout {
-	unsigned minor; /* of version 3 */
-	bool free_threaded;
-	uint32_t head;	  /* _PyRuntime: newest PyInterpreterState */
-	uint32_t gil;	  /* _PyRuntime: the GIL; 0: each interpreter points to its own */
-	uint32_t next;	  /* PyInterpreterState: the next older one */
-	uint32_t id;
-	uint32_t threads; /* PyInterpreterState: newest PyThreadState */
-	uint32_t gil_ptr; /* PyInterpreterState: the GIL it uses */
-	uint32_t gil_own; /* PyInterpreterState: the GIL inside it, in use or not */
-	uint32_t interp;  /* PyThreadState: its PyInterpreterState */
-};
-
-#define CPYTHON_OFFSETS_BYTES 256 /* of _PyRuntime, enough for cpython_parse_offsets() */
-
-/*
- * From the first bytes of _PyRuntime, where 3.13 and later describe themselves (_Py_DebugOffsets).
- * -ENOENT: they do not; -ENOTSUP: a version or layout that is not known.
- */
-int cpython_parse_offsets(const void *bytes, size_t len, struct cpython_layout *ret);
-
-/* For 3.9 to 3.12, from PY_VERSION_HEX; -ENOTSUP for all others. */
-int cpython_layout_of(uint32_t version, struct cpython_layout *ret);
-
-/* PY_VERSION_HEX without all after the minor, from the name of a file; 0 if it says nothing. */
-uint32_t cpython_version_in(const char *name);
-
-/* Read all of [addr, addr + len), or fail(): -EIO where nothing is, anything else ends the walk. */
-typedef int cpython_read_fn(void *ctx, uint64_t addr, void *to, size_t len);
-
-/* The walk from _PyRuntime to the GILs; returns as cpython_find_gils(), head.tid is left 0. */
-int cpython_walk_gils(cpython_read_fn *read_fn, void *ctx, uint64_t runtime,
-		      const struct cpython_layout *layout, struct wire_region *ret, size_t cap);
 
 #endif

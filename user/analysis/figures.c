@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* figures.c - from a report to the numbers that the verdict is made of; see figures.h. */
+#include "user/analysis/figures.h"
+#include "user/analysis/thresholds.h"
+#include "user/base/unit.h"
+
+/* --- collected once -------------------------------------------------------------------------- */
+
+static double thread_wanted(const struct report_thread *t)
+{
+	return ns_of(t, STATE_ON_CPU) + ns_of(t, STATE_WOKEN) + ns_of(t, STATE_PREEMPTED) +
+	       ns_of(t, STATE_LOCK) + ns_of(t, STATE_GIL);
+}
+
+static void collect_budget(struct figures *f, const struct report *r)
+{
+	const uint64_t *ns = r->budget.state_ns;
+
+	f->total = (double)r->budget.total_ns;
+	f->on = (double)ns[STATE_ON_CPU];
+	f->klock = (double)ns[STATE_KLOCK];
+	f->loss[LOSS_RUNNABLE] = (double)ns[STATE_WOKEN] + (double)ns[STATE_PREEMPTED];
+	f->loss[LOSS_LOCK] = (double)ns[STATE_LOCK];
+	f->loss[LOSS_GIL] = (double)ns[STATE_GIL];
+	for (size_t i = 0; i < LOSS_COUNT; i++)
+		f->lost += f->loss[i];
+	f->wanted = f->on + f->lost;
+}
+
+static double bucket(const struct report_histogram *h, size_t k)
+{
+	return k < h->n ? (double)h->ns[k] : 0;
+}
+
+/* Exact for any ups and downs of the demand, which averages over the window are not. */
+static void collect_demand(struct figures *f, const struct report_parallelism *par)
+{
+	const struct report_histogram *h = &par->wanted;
+
+	f->ceiling = par->ceiling > 0 ? par->ceiling : max_of(1, f->r->cpus_online);
+	f->demand = par->demand;
+	if (!h->n || f->doubtful) { /* the kernel's sums are exact whatever was lost */
+		f->demand = unit_ratio(f->wanted, f->wall);
+		f->busy = min_of(f->wall, f->wanted);
+		f->solo = f->wanted > 1.5 * f->wall ? 0 : f->busy;
+		f->possible = min_of(f->wanted, f->ceiling * f->wall);
+		f->excess = f->wanted - f->possible;
+		return;
+	}
+	for (size_t k = 1; k < h->n; k++) {
+		double use = min_of((double)k, f->ceiling);
+
+		f->busy += bucket(h, k);
+		f->possible += use * bucket(h, k);
+		f->excess += ((double)k - use) * bucket(h, k);
+	}
+	f->solo = bucket(h, 1);
+	f->stalled = max_of(0, bucket(&par->running, 0) - bucket(h, 0) - f->loss[LOSS_RUNNABLE]);
+}
+
+/*
+ * A thread that sleeps in poll or on a timer may do I/O or have nothing to do.  It does something
+ * if the disk is involved, if the wait ended with the thread's life (a program that sleeps and
+ * ends), or if it wakes up often.
+ */
+static bool does_io(const struct report_thread *t, double io)
+{
+	double disk = ns_of(t, STATE_IO_DISK) + ns_of(t, STATE_FAULT), life = (double)t->life_ns;
+
+	return t->tid && io > 0 && io >= IO_MOSTLY * life &&
+	       (t->ended || disk >= IO_DISK_SHARE * life ||
+		(double)t->voluntary >= IO_WAKES_PER_S * life / SEC);
+}
+
+static void collect_io(struct io_figures *io, const struct report_thread *t)
+{
+	double disk = ns_of(t, STATE_IO_DISK) + ns_of(t, STATE_FAULT);
+	double ipc = ns_of(t, STATE_IO_IPC), sleep = ns_of(t, STATE_SLEEP);
+	double ns = disk + ipc + sleep;
+
+	if (!does_io(t, ns))
+		return;
+	if (!io->threads++ || (double)t->begin_ns < io->first)
+		io->first = (double)t->begin_ns;
+	io->last = max_of(io->last, (double)t->end_ns);
+	io->top = max_of(io->top, ns + thread_wanted(t));
+	io->life += (double)t->life_ns;
+	io->wanted += thread_wanted(t);
+	io->disk += disk;
+	io->ipc += ipc;
+	io->sleep += sleep;
+	io->ns += ns;
+}
+
+static void collect_threads(struct figures *f, const struct report *r)
+{
+	double first = f->wall, last = 0;
+
+	for (size_t i = 0; i < r->n_threads; i++) {
+		const struct report_thread *t = &r->threads[i];
+
+		collect_io(&f->io, t);
+		f->switches += (double)t->voluntary + (double)t->involuntary;
+		if (!t->tid) { /* many threads added up: no life of its own */
+			first = 0;
+			last = f->wall;
+			continue;
+		}
+		first = min_of(first, (double)t->begin_ns);
+		last = max_of(last, (double)t->end_ns);
+		if (t->tid != t->pid)
+			f->waiting += ns_of(t, STATE_COND);
+		if (!f->top || t->state_ns[STATE_ON_CPU] > f->top->state_ns[STATE_ON_CPU])
+			f->top = t;
+	}
+	f->span = last > first ? last - first : 0;
+}
+
+bool figures_coordinates(const struct report *r, const struct report_thread *t, double worth)
+{
+	if (t->tid != t->pid)
+		return false;
+	for (size_t i = 0; i < r->n_threads; i++)
+		if (r->threads[i].pid == t->pid && r->threads[i].tid != t->tid &&
+		    ns_of(&r->threads[i], STATE_ON_CPU) >= worth)
+			return true;
+	for (size_t i = 0; i < r->n_processes; i++)
+		if (r->processes[i].ppid == t->pid && r->processes[i].pid != t->pid &&
+		    (double)r->processes[i].par.on_cpu_ns >= worth)
+			return true;
+	return false;
+}
+
+static void collect_workers(struct figures *f, const struct report *r)
+{
+	double worth = f->top ? WORKER_SHARE * ns_of(f->top, STATE_ON_CPU) : 0, sum = 0, most = 0;
+
+	for (size_t i = 0; i < r->n_threads; i++) {
+		const struct report_thread *t = &r->threads[i];
+		double on = ns_of(t, STATE_ON_CPU);
+
+		if (!t->tid || on <= 0 || on < worth || figures_coordinates(r, t, worth))
+			continue;
+		f->workers++;
+		sum += on;
+		if (on > most) {
+			most = on;
+			f->longest = t;
+		}
+	}
+	if (f->workers >= 2)
+		f->others_mean = (sum - most) / (double)(f->workers - 1);
+}
+
+static void collect_quality(struct figures *f, const struct report_quality *q)
+{
+	f->dropped = unit_ratio((double)q->dropped, (double)q->made);
+	if (f->on >= IDLE_DEMAND * f->wall)
+		f->disagree = unit_ratio((double)q->disagreement_ns, f->on);
+	f->doubtful = f->dropped > DROPPED_MAX || f->disagree > DISAGREE_MAX;
+}
+
+void figures_collect(struct figures *f, const struct report *r)
+{
+	*f = (struct figures){ .r = r };
+	f->wall = (double)(r->par.wall_ns ? r->par.wall_ns : r->window_ns);
+	collect_budget(f, r);
+	collect_quality(f, &r->quality);
+	collect_demand(f, &r->par);
+	collect_threads(f, r);
+	collect_workers(f, r);
+	/* not the sum: processes of one cgroup all show the same number */
+	for (size_t i = 0; i < r->n_processes; i++)
+		f->throttled = max_of(f->throttled, (double)r->processes[i].throttled_ns);
+}
+
+/* --- derived when asked for ------------------------------------------------------------------ */
+
+const struct report_lock *figures_top_lock(const struct report *r, enum report_lock_class class,
+					   size_t *ret_n)
+{
+	const struct report_lock *top = NULL;
+
+	*ret_n = 0;
+	for (size_t i = 0; i < r->n_locks; i++) {
+		const struct report_lock *l = &r->locks[i];
+
+		if (l->class != class || !l->blocked_ns)
+			continue;
+		++*ret_n;
+		if (!top || l->blocked_ns > top->blocked_ns)
+			top = l;
+	}
+	return top;
+}
+
+double figures_loss_share(const struct figures *f, enum loss loss)
+{
+	return unit_ratio(f->loss[loss], f->wanted);
+}
+
+bool figures_io_mostly(const struct figures *f)
+{
+	return f->io.ns >= IO_MOSTLY * f->wall && f->wall > 0;
+}
+
+bool figures_is_full(const struct figures *f)
+{
+	return f->on >= FULL_SHARE * f->possible;
+}
+
+/*
+ * Waking up a thread takes some microseconds even if a CPU is free.  Threads that do nothing but
+ * wake each other lose most of their time to that; no CPU is missing.
+ */
+double figures_wake_delay(const struct figures *f)
+{
+	return unit_ratio(f->loss[LOSS_RUNNABLE], f->switches);
+}
+
+double figures_io_overlap(const struct figures *f)
+{
+	return unit_ratio(f->io.ns, f->io.last - f->io.first);
+}
+
+double figures_top_share(const struct figures *f)
+{
+	return f->top ? within_1(unit_ratio(ns_of(f->top, STATE_ON_CPU), f->on)) : 0;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * figures.h - the numbers that the verdict is made of, derived from a report; private to this
+ * folder.  VERDICT.md explains the words.
+ *
+ * Nothing is decided here: the rules (verdict.c) compare figures with thresholds, the sentences
+ * (verdict_say.c) and the evidence (evidence.c) show them.
+ */
+#ifndef PARASCOPE_FIGURES_H
+#define PARASCOPE_FIGURES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "user/analysis/report.h"
+
+enum loss {
+	LOSS_RUNNABLE,
+	LOSS_LOCK,
+	LOSS_GIL,
+	LOSS_COUNT,
+};
+
+/* All threads whose life is mostly waiting for I/O or timers, and that are not parked in it. */
+struct io_figures {
+	double disk, ipc, sleep, ns; /* ns: their sum */
+	double wanted, life, first, last, top;
+	size_t threads;
+};
+
+/* What the rules look at.  Times are ns; sums over threads unless they say wall. */
+struct figures {
+	const struct report *r;
+	double wall, span;	  /* wall: window, life of the target in it */
+	double dropped, disagree; /* shares: records lost; stream against kernel sums */
+	bool doubtful;		  /* the records do not tell enough */
+	double total, on, klock, wanted, lost;
+	double loss[LOSS_COUNT];
+	double ceiling;
+	double demand;	   /* threads that want to run, on average */
+	double possible;   /* CPU time if only the ceiling held back who wanted to run */
+	double excess;	   /* wanted beyond the ceiling */
+	double busy, solo; /* wall: at least one, exactly one wanted to run */
+	double switches;   /* how often threads became runnable */
+	double stalled;	   /* wall: somebody wanted to run, nobody did or was runnable */
+	double throttled;
+	double waiting; /* in conditions, without main threads, which wait for others to end */
+	struct io_figures io;
+	const struct report_thread *top;
+	/* imbalance: the worker with most CPU time and the others like it */
+	const struct report_thread *longest;
+	size_t workers;
+	double others_mean;
+};
+
+/* All of them, from a report that lacks only its verdict and must outlive f. */
+void figures_collect(struct figures *f, const struct report *r);
+
+/* The lock of a class with most time waited for it, or NULL; *ret_n: how many were waited for. */
+const struct report_lock *figures_top_lock(const struct report *r, enum report_lock_class class,
+					   size_t *ret_n);
+
+/* A main thread beside others, or children, with so much CPU time: none of the workers. */
+bool figures_coordinates(const struct report *r, const struct report_thread *t, double worth);
+
+/* Everybody who wanted to run got what the ceiling allows. */
+bool figures_is_full(const struct figures *f);
+
+/* Threads in I/O add up to half of the window or more. */
+bool figures_io_mostly(const struct figures *f);
+
+double figures_loss_share(const struct figures *f, enum loss loss); /* of the wanted time */
+double figures_wake_delay(const struct figures *f); /* ns runnable each time a thread became so */
+double figures_io_overlap(const struct figures *f); /* threads in I/O, while there is one */
+double figures_top_share(const struct figures *f);  /* of the CPU time is one thread's */
+
+static inline double min_of(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+static inline double max_of(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+static inline double within_1(double share)
+{
+	return max_of(0, min_of(1, share));
+}
+
+static inline double ns_of(const struct report_thread *t, enum report_state state)
+{
+	return (double)t->state_ns[state];
+}
+
+#endif
