@@ -253,7 +253,8 @@ static void name_top(const struct lock *l, uint32_t row, struct thread_times *ti
 
 static bool worth_a_row(const struct lock *l)
 {
-	return l->wait_ns || l->waits || l->open || l->again || l->wakes || l->empty_wakes;
+	return l->wait_ns || l->waits || l->open || l->timeouts || l->interrupted || l->again ||
+	       l->wakes || l->empty_wakes;
 }
 
 /* Contention first, then by time. */

@@ -401,12 +401,7 @@ static struct lock *absorb(struct model *m, struct lock *into, struct lock *from
 		return from;
 	LL_FOREACH(from->words, w) w->lock = into;
 	LL_CONCAT(into->words, from->words);
-	into->wakes += from->wakes;
-	into->empty_wakes += from->empty_wakes;
-	into->again += from->again;
-	into->calls += from->calls;
-	into->timeouts += from->timeouts;
-	into->interrupted += from->interrupted;
+	lock_add(into, from);
 	hist_free(&from->hist);
 	DL_DELETE(m->locks, from);
 	m->n_locks--;
