@@ -157,7 +157,10 @@ def one_kill(parascope, target, outdir, kind, n, rng):
         good.add(128 + sig)
     if p.returncode not in good:
         return f"{what}: exit code {p.returncode}: {message[-300:]}"
-    if p.returncode >= 0:
+    files = [path for path in (report, trace) if os.path.exists(path)]
+    if launches and p.returncode >= 0 and not files and not message:
+        pass  # it came before the command began: nothing was measured
+    elif p.returncode >= 0:
         try:
             with open(report, "rb") as f:
                 json.loads(f.read().decode("utf-8", "strict"))

@@ -160,6 +160,13 @@ small() {
 	status_is 0
 	contains "$output" QUALITY
 	[ ! -e ./- ]
+	# whatever it is, and behind what is there already
+	echo before >file
+	tool attach -q -d 100ms --to /dev/stdout "$BG" >>file
+	[ "$(head -1 file)" = before ]
+	grep -q QUALITY file
+	tool attach -q -d 100ms --to /dev/stdout "$BG" | grep -q QUALITY
+	refused "both be file" attach -q -d 100ms -o file --to file "$BG"
 }
 
 @test "closed stdout, stderr and stdin: no crash, the trace holds nothing foreign" {

@@ -174,3 +174,38 @@ watching() {
 	[ $(($(now_ms) - begin)) -lt 6000 ]
 	"$PYTHON" "$CHECK" json out '1.49e9 <= r["window_ns"] <= 1.6e9'
 }
+
+@test "a signal before the command began: 128 + its number, no message, nothing left" {
+	for sig in INT TERM; do
+		on_terminal "$PARASCOPE" run -o trace --to report -- touch ran 2>err
+		tool=$BG
+		wait_for pgrep -P "$tool" >/dev/null # corked: loading takes longer than to find this out
+		kill -"$sig" "-$tool"
+		code=0
+		wait "$tool" || code=$?
+		[ $code -eq $((128 + $(kill -l $sig))) ]
+		[ ! -s err ]
+		# unless it had begun just then
+		[ ! -e trace ] || [ -e report ]
+		no_temp_files .
+		rm -f trace report ran
+	done
+}
+
+@test "SIGTERM while the report of run waits for its reader takes the command along" {
+	mkfifo pipe
+	"$PYTHON" -c '
+import fcntl, os, time
+fd = os.open("pipe", os.O_RDONLY)
+fcntl.fcntl(fd, 1031, 4096)  # F_SETPIPE_SZ
+time.sleep(60)' 3>&- &
+	KILL+=("$!")
+	on_terminal "$PARASCOPE" run -q -f json -d 200ms --to pipe -- sleep 30
+	tool=$BG
+	wait_for pgrep -P "$tool" -x sleep >/dev/null
+	sleep 2
+	kill -TERM "$tool"
+	ends_within "$tool" 3
+	sleep 0.1
+	run ! pgrep -r R,S,D -g "$tool"
+}

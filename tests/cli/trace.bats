@@ -232,6 +232,8 @@ jsonschema.Draft7Validator(json.load(open("schema"))).validate(json.load(open("j
 
 @test "an empty text trace is no report of nothing" {
 	bad "empty" report --text-trace /dev/null
+	tool dump trace | grep -v window >text
+	bad "no window" report --text-trace text
 }
 
 @test "a text trace with a line without end does not take all memory" {
@@ -239,6 +241,8 @@ jsonschema.Draft7Validator(json.load(open("schema"))).validate(json.load(open("j
 	run --separate-stderr bash -c 'ulimit -v 300000; exec timeout -k 1 10 "$PARASCOPE" report --text-trace endless'
 	status_is 125
 	contains "$stderr" "endless:1"
+	(tool dump trace; printf '%070000d' 1) >text
+	bad "more than 65536 bytes" report --text-trace text
 }
 
 @test "text traces with damaged lines: told with the line, no crash" {

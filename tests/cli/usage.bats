@@ -128,7 +128,9 @@ jsonschema.Draft7Validator.check_schema(json.load(open("schema")))'
 
 @test "a ring that is too large is refused, not made smaller in silence" {
 	need_root
-	refused "ring" attach --ring-size 1T -d 100ms $$
+	for size in 1T 1025M 65535 0; do
+		refused "must be 64K to 1G" attach --ring-size $size -d 100ms $$
+	done
 }
 
 @test "bad widths" {

@@ -20,20 +20,16 @@ LOAD_S = 1.0
 STOP_S = 1.0
 STOP_SHARE = 0.05
 
+# On a CPU that was idle the kernel's clock of a thread starts with the wake-up, before the CPU has left
+# its idle state and the thread runs: 5 us measured on a virtual machine, more when its CPU is late.
+IDLE_WAKE_NS = 10_000
+
 LOADS = {"spinning": ("cpu", "--workers", "8", "--time", "120"),
          "sleeping and locking": ("mixed", "--workers", "8", "--time", "120"),
          "handing on": ("sem", "--workers", "8", "--time", "120")}
 LOAD_THREADS = 9  # eight workers and the main thread
 
-# The kernel does not read its clock at the switch itself but some time before, for instance at the
-# wake-up that caused it.  On a virtual machine whose CPU is taken away in between, single stays move
-# from one thread to the next by up to some ticks, in schedstat, not in parascope.  Hence: half of
-# the threads within the bar (a systematic error spoils all), none off by more than that.
-GOOD_THREADS = 0.5
-TICK_NS = 4_000_000
-SHIFT_TICKS = 4
-TOTAL_SHARE = 0.03  # such a shift can go to a thread outside of the load
-
+BUSY_NS = 4_000_000  # a tick: threads below it are not what the load is about
 
 # A thread shows "stopped" a moment before it leaves its CPU, and until then its schedstat is as old
 # as the last tick of the kernel: wait until it has been the same for some ticks.
@@ -92,17 +88,10 @@ def compare_with_schedstat(check, args):
 def schedstat_of_load(check, name):
     """on-CPU of eight threads equals schedstat over the same window"""
     rows = compare_with_schedstat(check, LOADS[name])
-    busy = [r for r in rows if r[1] > TICK_NS]
-    good = [r for r in busy if abs(r[0] - r[1]) <= r[2]]
+    busy = [r for r in rows if r[1] > BUSY_NS]
     check.that(len(busy) >= LOAD_THREADS - 1, f"only {len(busy)} threads were busy")
-    check.that(len(good) >= GOOD_THREADS * len(busy),
-               f"{len(good)} of {len(busy)} threads are as exact as they should be: "
-               + ", ".join(f"{r[0]} for {r[1]}" for r in busy))
     for got, expected, bar in rows:
-        check.near(got, expected, bar + SHIFT_TICKS * TICK_NS, "on-CPU of a thread")
-    total = sum(r[1] for r in rows)
-    check.near(sum(r[0] for r in rows), total, max(TOTAL_SHARE * total, sum(r[2] for r in rows)),
-               "on-CPU of all")
+        check.near(got, expected, bar, "on-CPU of a thread")
 
 
 cases(schedstat_of_load, LOADS)
@@ -165,7 +154,9 @@ def threads_own_clocks(check):
             # begin and end of the thread lie outside of its own clock
             outside = row["life_ns"] - (t["end_ns"] - t["begin_ns"])
             check.between(row["state_ns"]["on_cpu"],
-                          t["cpu_ns"] * (1 - SHARE) - PER_SWITCH_NS,
+                          t["cpu_ns"] * (1 - SHARE) - IDLE_WAKE_NS
+                          - PER_SWITCH_NS * (row["voluntary"] + row["involuntary"])
+                          - IDLE_WAKE_NS * row["voluntary"],
                           t["cpu_ns"] * (1 + SHARE) + outside
                           + PER_SWITCH_NS * (row["voluntary"] + row["involuntary"]),
                           f"{kind}: on-CPU of {t['comm']}")

@@ -313,9 +313,9 @@ static void killed_in_cork(void **state)
 	int status;
 
 	(void)state;
-	kill(launch_pid(launch), SIGTERM);
+	kill(launch_pid(launch), SIGKILL);
 	assert_int_equal(launch_wait(launch, &status), 0);
-	assert_int_equal(launch_exit_code(status), 128 + SIGTERM);
+	assert_int_equal(launch_exit_code(status), 128 + SIGKILL);
 	assert_int_equal(launch_uncork(launch), -ESRCH);
 	launch_kill(launch);
 	launch_free(launch);

@@ -40,7 +40,7 @@ static const char *parse_decimal(const char *s, unsigned long long max, unsigned
 	return s;
 }
 
-static int parse_unsigned(const char *value, unsigned *ret)
+int opt_parse_unsigned(const char *value, unsigned *ret)
 {
 	unsigned long long number;
 	const char *end = parse_decimal(value, UINT_MAX, &number);
@@ -51,18 +51,37 @@ static int parse_unsigned(const char *value, unsigned *ret)
 	return 0;
 }
 
-static int parse_ids(const char *value, struct opt_ids *ret)
+/* The end of the id, NULL if there is none. */
+static const char *parse_id(const char *s, pid_t *ret)
 {
 	unsigned long long id;
+	const char *end = parse_decimal(s, PID_LIMIT, &id);
+
+	if (!end || !id)
+		return NULL;
+	*ret = (pid_t)id;
+	return end;
+}
+
+int opt_parse_id(const char *value, pid_t *ret)
+{
+	const char *end = parse_id(value, ret);
+
+	return end && !*end ? 0 : fail(-EINVAL, "'%s' is no process id", value);
+}
+
+static int parse_ids(const char *value, struct opt_ids *ret)
+{
 	const char *s = value;
 
 	for (;;) {
-		const char *end = parse_decimal(s, PID_LIMIT, &id);
+		pid_t id;
+		const char *end = parse_id(s, &id);
 
-		if (!end || !id || (*end && *end != ','))
+		if (!end || (*end && *end != ','))
 			return fail(-EINVAL, "'%s' is not a list of ids such as 12 or 12,34",
 				    value);
-		vec_push(ret->ids, ret->n, ret->cap) = (pid_t)id;
+		vec_push(ret->ids, ret->n, ret->cap) = id;
 		if (!*end)
 			return 0;
 		s = end + 1;
@@ -76,7 +95,7 @@ static int parse_value(const struct opt *o, const char *value, void *field)
 		*(bool *)field = true;
 		return 0;
 	case OPT_UNSIGNED:
-		return parse_unsigned(value, field);
+		return opt_parse_unsigned(value, field);
 	case OPT_DURATION:
 		return unit_parse_duration(value, field);
 	case OPT_SIZE:

@@ -62,6 +62,13 @@ struct opt {
 int opt_parse(const struct opt *table, int argc, char **argv, void *dest,
 	      int *ret_first_positional);
 
+/*
+ * One value as the options take it, for arguments that are none and for opt.parse: digits and
+ * nothing else.  0, or -EINVAL with a message.
+ */
+int opt_parse_unsigned(const char *value, unsigned *ret);
+int opt_parse_id(const char *value, pid_t *ret);
+
 /* Free the lists that opt_parse() grew inside dest and empty them. */
 void opt_free(const struct opt *table, void *dest);
 

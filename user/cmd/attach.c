@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* attach.c - watch processes that run already. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,12 +34,14 @@ static const struct opt options[] = {
 static int add_pids(struct attach *a, int argc, char **argv, int first)
 {
 	for (int i = first; i < argc; i++) {
-		char *end;
-		long pid = strtol(argv[i], &end, 10);
+		pid_t pid;
+		int err = opt_parse_id(argv[i], &pid);
 
-		if (*end || end == argv[i] || pid <= 0 || pid > (1 << 22))
-			return fail(-EINVAL, "'%s' is no process id: attach takes PIDs", argv[i]);
-		vec_push(a->spec.pids.ids, a->spec.pids.n, a->spec.pids.cap) = (pid_t)pid;
+		if (err && argv[i][0] == '-')
+			return fail(err, "%s after the PIDs: options go before them", argv[i]);
+		if (err)
+			return err;
+		vec_push(a->spec.pids.ids, a->spec.pids.n, a->spec.pids.cap) = pid;
 	}
 	return 0;
 }
@@ -84,7 +85,7 @@ static int watch_targets(const struct attach *a, const struct target_list *targe
 
 static int run(int argc, char **argv, const struct origin *origin)
 {
-	struct attach a = { 0 };
+	struct attach a = { .watch = watch_defaults };
 	struct target_list targets = { 0 };
 	int err, first;
 
@@ -93,7 +94,7 @@ static int run(int argc, char **argv, const struct origin *origin)
 	if (err == 1) {
 		err = add_pids(&a, argc, argv, first);
 		if (!err)
-			err = show_check(&a.watch.show);
+			err = watch_check(&a.watch, STDOUT_FILENO);
 		if (!err)
 			err = target_check_host();
 		if (!err)
@@ -114,5 +115,6 @@ const struct command cmd_attach = {
 		   "appear later are\nwatched as well.  Ends after -d, with Ctrl-C, or when the "
 		   "last target process has ended.",
 	.options = options,
+	.more_help = show_more_help,
 	.run = run,
 };

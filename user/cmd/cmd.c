@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* cmd.c - what all commands share: messages, help, writing results; see cmd.h. */
 #include <errno.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,22 +9,8 @@
 
 #include "user/base/escape.h"
 #include "user/base/fail.h"
+#include "user/base/outfile.h"
 #include "user/cmd/cmd.h"
-
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 /* Messages quote names from the target and from the command line: escaped like everything else. */
 static void say(const char *text)
@@ -63,6 +49,8 @@ void cmd_help(const struct command *command, struct buf *out)
 		buf_printf(out, "%s\n", command->details);
 	buf_puts(out, "\n");
 	opt_help(command->options, 100, out);
+	if (command->more_help)
+		command->more_help(out);
 }
 
 int cmd_parse(const struct command *command, int argc, char **argv, void *dest, int *ret_first,
@@ -91,17 +79,12 @@ int cmd_write(int fd, const struct buf *text)
 		   : 0;
 }
 
-int cmd_write_file(const char *path, const struct buf *text)
+void cmd_hold_signals(sigset_t *ret_held, sigset_t *ret_before)
 {
-	int fd, err;
-
-	if (!strcmp(path, "-"))
-		return cmd_write(STDOUT_FILENO, text);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return fail(-errno, "cannot write %s: %s", path, strerror(errno));
-	err = write_all(fd, text->data ? text->data : "", text->len);
-	if (close(fd) && !err)
-		err = -errno;
-	return err ? fail(err, "cannot write to %s: %s", path, strerror(-err)) : 0;
+	sigemptyset(ret_held);
+	sigaddset(ret_held, SIGINT);
+	sigaddset(ret_held, SIGTERM);
+	sigaddset(ret_held, SIGHUP);
+	sigaddset(ret_held, SIGQUIT);
+	sigprocmask(SIG_BLOCK, ret_held, ret_before);
 }

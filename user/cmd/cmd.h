@@ -5,6 +5,7 @@
 #ifndef PARASCOPE_CMD_H
 #define PARASCOPE_CMD_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,7 +16,6 @@
 /* Exit codes; `run` otherwise passes on the command's own. */
 enum {
 	EXIT_OK = 0,
-	EXIT_EXPECTATION = 2,
 	EXIT_OWN_FAILURE = 125,
 	EXIT_NOT_EXECUTABLE = 126,
 	EXIT_NOT_FOUND = 127,
@@ -27,6 +27,7 @@ struct command {
 	const char *summary;
 	const char *details; /* paragraphs for --help */
 	const struct opt *options;
+	void (*more_help)(struct buf *out); /* after the options; NULL: nothing */
 	int (*run)(int argc, char **argv, const struct origin *origin);
 };
 
@@ -49,8 +50,13 @@ int cmd_parse(const struct command *command, int argc, char **argv, void *dest, 
 #define CMD_HELP_OPTION(type, field)                                                               \
 	{ "help", 'h', OPT_FLAG, offsetof(type, field), NULL, "show this help", "Other", NULL }
 
-/* Write all of it to a descriptor or to a file ("-": stdout); 0 or -errno and message. */
+/* Write all of it to stdout or stderr; 0 or -errno and message. */
 int cmd_write(int fd, const struct buf *text);
-int cmd_write_file(const char *path, const struct buf *text);
+
+/*
+ * The signals that end parascope (a terminal's, SIGTERM, SIGHUP): hold them back, so that nothing
+ * is left half done.  ret_before is the mask to put back; held: which they are.
+ */
+void cmd_hold_signals(sigset_t *ret_held, sigset_t *ret_before);
 
 #endif

@@ -2,7 +2,6 @@
 /* report.c - show a saved trace again: as a report, or record by record. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +9,8 @@
 #include "user/cmd/cmd.h"
 #include "user/cmd/show.h"
 #include "user/trace/trace.h"
+
+#define TEXT_LINE_MAX (64 << 10)
 
 struct report_cmd {
 	struct show_opts show;
@@ -48,32 +49,75 @@ static int read_saved(const char *path, trace_sink sink, void *ctx)
 	return err;
 }
 
-static int read_text(const char *path, trace_sink sink, void *ctx)
+/* 1: a line without its end, 0: no more, -EINVAL and message (the caller adds where). */
+static int read_line(FILE *f, struct buf *line)
+{
+	int c;
+
+	line->len = 0;
+	while ((c = getc_unlocked(f)) != EOF && c != '\n') {
+		char byte = (char)c;
+
+		if (!byte)
+			return fail(-EINVAL, "a byte 0: no trace in text form");
+		if (line->len == TEXT_LINE_MAX)
+			return fail(-EINVAL, "a line of more than %d bytes: no trace in text form",
+				    TEXT_LINE_MAX);
+		buf_add(line, &byte, 1);
+	}
+	buf_puts(line, "");
+	return !ferror(f) && (c != EOF || line->len > 0);
+}
+
+static int read_lines(FILE *f, const char *path, trace_sink sink, void *ctx)
 {
 	union {
 		struct wire_head head;
 		char room[TRACE_RECORD_MAX];
 	} rec;
-	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
-	char *line = NULL;
-	size_t cap = 0;
+	struct buf line = { 0 };
 	unsigned long n = 0;
-	int err = 0;
+	int err;
 
-	if (!f)
-		return fail(-errno, "cannot read %s: %s", path, strerror(errno));
-	while (!err && getline(&line, &cap, f) > 0) {
+	while ((err = read_line(f, &line)) != 0) {
 		n++;
-		err = trace_parse(line, &rec, sizeof(rec));
+		if (err > 0)
+			err = trace_parse(line.data, &rec, sizeof(rec));
 		if (err < 0)
 			fail_in(err, "%s:%lu", path, n);
 		else if (err > 0)
 			err = sink(ctx, &rec.head);
+		if (err)
+			break;
 	}
-	free(line);
+	buf_free(&line);
+	return err;
+}
+
+static int read_text(const char *path, trace_sink sink, void *ctx)
+{
+	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	int err;
+
+	if (!f)
+		return fail(-errno, "cannot read %s: %s", path, strerror(errno));
+	errno = 0;
+	err = read_lines(f, path, sink, ctx);
+	if (!err && ferror(f))
+		err = fail(errno ? -errno : -EIO, "cannot read %s: %s", path, strerror(errno));
 	if (f != stdin)
 		fclose(f);
 	return err;
+}
+
+/* A report of no time at all would be nonsense. */
+static int check_whole(const struct model *m, const char *path)
+{
+	if (!m->records)
+		return fail(-ENODATA, "%s is empty: it holds no record", path);
+	if (!m->have_window)
+		return fail(-ENODATA, "%s has no window record: no trace of a whole run", path);
+	return 0;
 }
 
 static int one_file(int argc, char **argv, int first, const char **ret)
@@ -102,14 +146,16 @@ static int report_run(int argc, char **argv, const struct origin *origin)
 		return cmd_failed();
 	m = model_new();
 	err = c.text ? read_text(path, apply, m) : read_saved(path, apply, m);
-	if (err == -EPIPE && m->records) { /* what is there is still worth a report, marked so */
+	if (!err)
+		err = check_whole(m, path);
+	if (err == -EPIPE && m->have_window) { /* what is there is worth a report, marked so */
 		cmd_say("%s", fail_text());
-		err = show_model(m, &c.show, STDOUT_FILENO);
+		err = show_at_once(m, &c.show, STDOUT_FILENO);
 		if (!err)
 			err = fail(-EPIPE, "%s is incomplete: the report covers what was saved",
 				   path);
 	} else if (!err) {
-		err = show_model(m, &c.show, STDOUT_FILENO);
+		err = show_at_once(m, &c.show, STDOUT_FILENO);
 	}
 	model_free(m);
 	return err ? cmd_failed() : EXIT_OK;
@@ -120,6 +166,7 @@ const struct command cmd_report = {
 	.usage = "[options] FILE",
 	.summary = "Make the report of a saved trace again, without root, on any machine",
 	.options = report_options,
+	.more_help = show_more_help,
 	.run = report_run,
 };
 

@@ -26,28 +26,72 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-/*
- * The window ends with the command.  A signal from the terminal reached the command as well: it may
- * end in its own time, a second one ends the watching.  SIGTERM and SIGHUP came to us alone.
- */
-static int watch_command(struct watch *w, struct launch *launch)
+/* A signal from the terminal reached the command as well; SIGTERM and SIGHUP came to us alone. */
+static void forward(const struct launch *launch, int signal)
 {
-	int err = watch_loop(w, launch_pidfd(launch));
-	int signal = watch_signal(w);
-
-	if (err || !signal)
-		return err;
 	if (signal == SIGTERM || signal == SIGHUP)
 		kill(launch_pid(launch), signal);
-	return watch_loop(w, launch_pidfd(launch));
 }
 
-/* Watch, report, and leave with the command's own code in *ret_code. */
-static int go(struct watch *w, struct launch *launch, char **argv, int *ret_code)
+/* The window ends with the command: it may end in its own time, a second signal ends the window. */
+static int watch_command(struct watch *w, struct launch *launch)
+{
+	for (int i = 0; i < 2; i++) {
+		int err = watch_loop(w, launch_pidfd(launch));
+
+		if (err || !watch_signal(w))
+			return err;
+		forward(launch, watch_signal(w));
+	}
+	return 0;
+}
+
+/* The window may be over before the command is.  Returns its exit code. */
+static int wait_for_command(struct watch *w, struct launch *launch)
+{
+	int signal, status;
+
+	while ((signal = watch_wait(w, launch_pidfd(launch))) > 0)
+		forward(launch, signal);
+	if (signal < 0 || launch_wait(launch, &status))
+		return cmd_failed();
+	return launch_exit_code(status);
+}
+
+static pid_t watched;
+
+static void take_along(int signal)
+{
+	kill(watched, signal);
+	raise(signal); /* the default by now: SA_RESETHAND */
+}
+
+/* While the report waits for its reader a signal ends us: the command is not to be left behind. */
+static int report(struct watch *w, const struct launch *launch)
+{
+	static const int ours[] = { SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = take_along, .sa_flags = SA_RESETHAND };
+	struct sigaction before[2];
+	int err;
+
+	watched = launch_pid(launch);
+	for (int i = 0; i < 2; i++) {
+		sigaction(ours[i], NULL, &before[i]);
+		if (before[i].sa_handler != SIG_IGN)
+			sigaction(ours[i], &action, NULL);
+	}
+	err = watch_report(w, STDERR_FILENO);
+	for (int i = 0; i < 2; i++)
+		sigaction(ours[i], &before[i], NULL);
+	return err;
+}
+
+/* From the cork to the open window. */
+static int begin(struct watch *w, const struct launch *launch, char **argv)
 {
 	struct target_spec spec = { 0 };
 	struct target_list targets = { 0 };
-	int err, exec_err, status;
+	int err;
 
 	vec_push(spec.pids.ids, spec.pids.n, spec.pids.cap) = launch_pid(launch);
 	err = target_resolve(&spec, &targets);
@@ -56,24 +100,48 @@ static int go(struct watch *w, struct launch *launch, char **argv, int *ret_code
 	if (!err)
 		err = watch_start(w, &targets);
 	target_list_free(&targets);
-	if (err)
-		return err;
-	exec_err = launch_uncork(launch);
-	if (exec_err) {
-		*ret_code = exec_err == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
-		return exec_err;
+	return err;
+}
+
+/* It did not come to exec, or exec failed; the message is kept unless it died in its cork. */
+static int not_run(struct launch *launch, int err, bool exec_failed, char **argv)
+{
+	int status;
+
+	if (exec_failed && err != -ESRCH) {
+		cmd_failed();
+		return err == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 	}
+	if (!launch_ended(launch))
+		return cmd_failed();
+	cmd_say("'%s' was killed before it began", argv[0]);
+	return launch_wait(launch, &status) ? cmd_failed() : launch_exit_code(status);
+}
+
+/* Watch, report, and return the exit code. */
+static int go(struct watch *w, struct launch *launch, char **argv)
+{
+	int err, code, signal = watch_pending(w);
+
+	if (signal) /* nothing has begun: as if it had come a moment earlier */
+		return 128 + signal;
+	err = begin(w, launch, argv);
+	if (err)
+		return not_run(launch, err, false, argv);
+	err = launch_uncork(launch);
+	if (err)
+		return not_run(launch, err, true, argv);
 	err = watch_command(w, launch);
 	if (!err)
 		err = watch_stop(w);
 	if (!err)
-		err = watch_report(w, STDERR_FILENO);
-	if (err)
-		return err;
-	/* the window may be over before the command is */
-	err = launch_wait(launch, &status);
-	*ret_code = err ? EXIT_OWN_FAILURE : launch_exit_code(status);
-	return err;
+		err = report(w, launch);
+	if (err) { /* tell it now: the command may go on for long */
+		cmd_failed();
+		watch_abandon(w);
+	}
+	code = wait_for_command(w, launch);
+	return err ? EXIT_OWN_FAILURE : code;
 }
 
 static int launch_and_watch(const struct run *r, char **argv, const struct origin *origin)
@@ -81,28 +149,25 @@ static int launch_and_watch(const struct run *r, char **argv, const struct origi
 	struct launch_opts opts = { .origin = origin, .env = environ, .as_root = r->as_root };
 	struct launch *launch = NULL;
 	struct watch *w = NULL;
-	int err, code = EXIT_OWN_FAILURE;
+	int err, code;
 
 	err = launch_start(&launch, argv, &opts);
 	if (!err)
 		err = watch_open(&w, &r->watch, false, true);
-	if (!err)
-		err = go(w, launch, argv, &code);
-	if (err)
-		cmd_failed();
-	watch_close(w);
+	code = err ? cmd_failed() : go(w, launch, argv);
 	launch_free(launch);
+	watch_close(w);
 	return code;
 }
 
 static int run(int argc, char **argv, const struct origin *origin)
 {
-	struct run r = { 0 };
+	struct run r = { .watch = watch_defaults };
 	int err, first, code = EXIT_OK;
 
 	err = cmd_parse(&cmd_run, argc, argv, &r, &first, &r.watch.help);
 	if (err == 1) {
-		err = show_check(&r.watch.show);
+		err = watch_check(&r.watch, STDERR_FILENO);
 		if (!err && first >= argc)
 			err = fail(-EINVAL, "no command: parascope run [options] -- COMMAND ...");
 		if (!err)
@@ -123,5 +188,6 @@ const struct command cmd_run = {
 		   "the command runs as the invoking\nuser.  With -d the window ends earlier; the "
 		   "command goes on and is waited for.",
 	.options = options,
+	.more_help = show_more_help,
 	.run = run,
 };

@@ -2,6 +2,7 @@
 /* show.c - see show.h. */
 #include <errno.h>
 #include <langinfo.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -9,11 +10,14 @@
 
 #include "user/analysis/analysis.h"
 #include "user/base/fail.h"
+#include "user/base/outfile.h"
 #include "user/cmd/cmd.h"
 #include "user/cmd/show.h"
 #include "user/render/render.h"
 
 #define DEFAULT_WIDTH 100
+#define MIN_WIDTH 80
+#define MAX_WIDTH 200
 
 static int terminal_width(int fd)
 {
@@ -33,18 +37,60 @@ static bool wants_color(const struct show_opts *opts, int fd)
 	       !(term && !strcmp(term, "dumb"));
 }
 
-int show_check(const struct show_opts *opts)
+int show_parse_width(const char *value, void *field)
 {
-	if (opts->format && !renderer_find(opts->format))
-		return fail(-EINVAL, "no format '%s': try text or json", opts->format);
-	if (opts->width && (opts->width < 80 || opts->width > 200))
-		return fail(-EINVAL, "--width %u: must be 80 to 200", opts->width);
+	unsigned width;
+	int err = opt_parse_unsigned(value, &width);
+
+	if (err)
+		return err;
+	if (width < MIN_WIDTH || width > MAX_WIDTH)
+		return fail(-EINVAL, "%u columns: must be %d to %d", width, MIN_WIDTH, MAX_WIDTH);
+	*(unsigned *)field = width;
 	return 0;
 }
 
-int show_model(struct model *m, const struct show_opts *opts, int fd)
+void show_more_help(struct buf *out)
 {
-	const struct renderer *renderer = renderer_find(opts->format ? opts->format : "text");
+	buf_puts(out, "\nFormats:\n");
+	for (const struct renderer *r = renderers; r->name; r++)
+		buf_printf(out, "  %-27s %s%s\n", r->name, r->summary,
+			   r == renderers ? " (default)" : "");
+}
+
+int show_check(const struct show_opts *opts)
+{
+	struct buf known = { 0 };
+	int err;
+
+	if (!opts->format || renderer_find(opts->format))
+		return 0;
+	for (const struct renderer *r = renderers; r->name; r++)
+		buf_printf(&known, "%s%s", r == renderers ? "" : ", ", r->name);
+	err = fail(-EINVAL, "no format '%s': there are %s", opts->format, known.data);
+	buf_free(&known);
+	return err;
+}
+
+int show_open(struct outfile **ret, const struct show_opts *opts)
+{
+	*ret = NULL;
+	return opts->to ? outfile_open(ret, "report", opts->to, true) : 0;
+}
+
+static int write_report(struct outfile *to, int fd, const struct buf *text)
+{
+	int err;
+
+	if (!to)
+		return cmd_write(fd, text);
+	err = outfile_write(to, text->data, text->len);
+	return err ? err : outfile_commit(to);
+}
+
+int show_model(struct model *m, const struct show_opts *opts, struct outfile *to, int fd)
+{
+	const struct renderer *renderer = opts->format ? renderer_find(opts->format) : renderers;
 	struct render_opts how = render_defaults;
 	struct buf text = { 0 };
 	struct report *r;
@@ -59,7 +105,25 @@ int show_model(struct model *m, const struct show_opts *opts, int fd)
 	how.top = opts->top;
 	renderer->render(&text, r, &how);
 	report_free(r);
-	err = opts->to ? cmd_write_file(opts->to, &text) : cmd_write(fd, &text);
+	err = write_report(to, fd, &text);
 	buf_free(&text);
+	return err;
+}
+
+int show_at_once(struct model *m, const struct show_opts *opts, int fd)
+{
+	bool temporary = opts->to && !outfile_in_place(opts->to);
+	struct outfile *to;
+	sigset_t held, before;
+	int err;
+
+	if (temporary)
+		cmd_hold_signals(&held, &before);
+	err = show_open(&to, opts);
+	if (!err)
+		err = show_model(m, opts, to, fd);
+	outfile_close(to);
+	if (temporary)
+		sigprocmask(SIG_SETMASK, &before, NULL);
 	return err;
 }

@@ -12,24 +12,25 @@
 
 struct show_opts {
 	const char *format;
-	const char *to; /* file, NULL: fd */
+	const char *to; /* file, NULL: none */
 	unsigned width; /* 0: of the terminal */
 	unsigned top;
 	bool all_threads, no_color, ascii;
 };
 
 /* Rows for a command's table; show is the member of type that is a struct show_opts. */
-#define SHOW_OPTIONS(type, show)                                                                        \
+#define SHOW_OPTIONS(type, show)                                                                   \
 	{ "format", 'f', OPT_STRING, offsetof(type, show.format), "NAME",                          \
-	  "text (default) or json", "Report", NULL },                                              \
+	  "one of the formats below", "Report", NULL },                                            \
 	{ "to", 0, OPT_STRING, offsetof(type, show.to), "FILE",                                    \
 	  "write the report to FILE instead of the terminal", "Report", NULL },                    \
 	{ "top", 0, OPT_UNSIGNED, offsetof(type, show.top), "N",                                   \
 	  "rows of each list (default 10)", "Report", NULL },                                      \
 	{ "all-threads", 0, OPT_FLAG, offsetof(type, show.all_threads), NULL,                      \
 	  "list every thread and process", "Report", NULL },                                       \
-	{ "width", 0, OPT_UNSIGNED, offsetof(type, show.width), "COLUMNS",                         \
-	  "width of the text (80-200; default: the terminal's, else 100)", "Report", NULL },       \
+	{ "width", 0, OPT_CUSTOM, offsetof(type, show.width), "COLUMNS",                           \
+	  "width of the text (80-200; default: the terminal's, else 100)", "Report",               \
+	  show_parse_width },                                                                      \
 	{ "no-color", 0, OPT_FLAG, offsetof(type, show.no_color), NULL,                            \
 	  "no colours, also by NO_COLOR in the environment", "Report", NULL },                     \
 	{ "ascii", 0, OPT_FLAG, offsetof(type, show.ascii), NULL,                                  \
@@ -38,7 +39,21 @@ struct show_opts {
 /* -EINVAL and message if the options make no sense: before anything is measured. */
 int show_check(const struct show_opts *opts);
 
-/* Finish the model, analyse, render and write to opts->to, else to fd. */
-int show_model(struct model *m, const struct show_opts *opts, int fd);
+/* For the table, and for struct command: the list of formats. */
+int show_parse_width(const char *value, void *field);
+void show_more_help(struct buf *out);
+
+/*
+ * Open the file of opts->to, before anything is measured; *ret is NULL if there is none.  Where
+ * outfile_in_place(opts->to) the caller lets signals through, else it holds them back.
+ */
+struct outfile;
+int show_open(struct outfile **ret, const struct show_opts *opts);
+
+/* Finish the model, analyse, render, and write to the file, to fd if that is NULL. */
+int show_model(struct model *m, const struct show_opts *opts, struct outfile *to, int fd);
+
+/* Open, show, close, for a caller who holds no signals back. */
+int show_at_once(struct model *m, const struct show_opts *opts, int fd);
 
 #endif

@@ -17,11 +17,14 @@
 #include <unistd.h>
 
 #include "user/base/fail.h"
+#include "user/base/outfile.h"
+#include "user/base/unit.h"
 #include "user/cmd/cmd.h"
 #include "user/cmd/watch.h"
 #include "user/session/enrich.h"
 #include "user/session/session.h"
 #include "user/target/facts.h"
+#include "user/target/proc.h"
 #include "user/target/target.h"
 #include "version.h"
 
@@ -29,6 +32,8 @@
  * may be taken away for a moment. */
 #define ORDER_NS 20000000ULL
 #define LOSS_EVERY_NS 1000000000ULL /* looking costs some system calls */
+#define RING_MIN (64ULL << 10)
+#define RING_MAX (1ULL << 30)
 
 struct watch {
 	struct watch_opts opts;
@@ -40,9 +45,43 @@ struct watch {
 	struct wire_window window;
 	uint64_t cpu_at_start_ns;
 	struct wire_loss last_loss;
-	int signals; /* signalfd */
+	struct outfile *to; /* of the report; NULL: none */
+	sigset_t held, before;
+	int signals; /* signalfd of those held */
 	int signal;  /* the one that came, 0: none */
 };
+
+const struct watch_opts watch_defaults = { .ring_bytes = 8 << 20 };
+
+/* --- options ------------------------------------------------------------------------------- */
+
+int watch_parse_ring(const char *value, void *field)
+{
+	uint64_t bytes;
+	int err = unit_parse_size(value, &bytes);
+
+	if (err)
+		return err;
+	if (bytes < RING_MIN || bytes > RING_MAX)
+		return fail(-EINVAL, "%s: must be 64K to 1G", unit_bytes(bytes).s);
+	*(uint64_t *)field = bytes;
+	return 0;
+}
+
+int watch_check(const struct watch_opts *opts, int fd)
+{
+	const char *save = opts->save, *to = opts->show.to;
+	bool to_stdout = to ? outfile_is_stdout(to) : fd == STDOUT_FILENO;
+
+	if (save && outfile_is_stdout(save) && to_stdout)
+		return fail(-EINVAL, "the trace (-o %s) and the report cannot both go to stdout: "
+			    "send the report elsewhere with --to FILE", save);
+	if (save && to && !strcmp(save, to) && !outfile_in_place(to))
+		return fail(-EINVAL, "the trace (-o) and the report (--to) cannot both be %s", to);
+	return show_check(&opts->show);
+}
+
+/* --- signals and files --------------------------------------------------------------------- */
 
 /* The end of the pipe: everything goes to the model, and to the file if one is wanted. */
 static int take(void *ctx, const struct wire_head *rec)
@@ -69,19 +108,33 @@ static uint64_t own_cpu_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }
 
-static int open_signals(void)
+static int open_signals(struct watch *w)
 {
-	sigset_t set;
-	int fd;
+	cmd_hold_signals(&w->held, &w->before);
+	w->signals = signalfd(-1, &w->held, SFD_CLOEXEC | SFD_NONBLOCK);
+	return w->signals < 0 ? fail(-errno, "cannot wait for signals: %s", strerror(errno)) : 0;
+}
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? fail(-errno, "cannot wait for signals: %s", strerror(errno)) : fd;
+static int open_some(struct watch *w, bool in_place)
+{
+	const char *save = w->opts.save, *to = w->opts.show.to;
+	int err = 0;
+
+	if (save && outfile_in_place(save) == in_place)
+		err = trace_writer_open(&w->writer, save);
+	if (!err && to && outfile_in_place(to) == in_place)
+		err = show_open(&w->to, &w->opts.show);
+	return err;
+}
+
+/* A FIFO waits for its reader: then a signal may end us.  A temporary file must be removed. */
+static int open_files(struct watch *w)
+{
+	int err = open_some(w, true);
+
+	if (!err)
+		err = open_signals(w);
+	return err ? err : open_some(w, false);
 }
 
 int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, bool command)
@@ -107,13 +160,19 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 	w->model = model_new();
 	w->enrich = enrich_new(take, w);
 	w->order = trace_order_new(ORDER_NS, enrich_put, w->enrich);
-	err = opts->save ? trace_writer_open(&w->writer, opts->save) : 0;
-	if (err)
-		return err;
-	w->signals = open_signals();
-	if (w->signals < 0)
-		return w->signals;
-	return session_open(&w->session, &session);
+	err = open_files(w);
+	return err ? err : session_open(&w->session, &session);
+}
+
+int watch_pending(const struct watch *w)
+{
+	sigset_t set;
+
+	sigpending(&set);
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sigismember(&set, sig) == 1 && sigismember(&w->held, sig) == 1)
+			return sig;
+	return 0;
 }
 
 void watch_launched(struct watch *w, pid_t pid, char *const argv[])
@@ -150,6 +209,21 @@ static void sleep_until(uint64_t ns)
 		;
 }
 
+/* Some kernels hide a process from programs even of root: the init of a sandbox, say. */
+static int fail_nothing(const struct target_list *targets)
+{
+	for (size_t i = 0; i < targets->n; i++) {
+		const struct target *target = &targets->items[i];
+		struct proc_stat stat;
+
+		if (!proc_read_stat(target->id, &stat) && !proc_is_zombie(&stat) &&
+		    stat.start_ticks == target->start_ticks)
+			return fail(-EPERM, "this kernel does not show %s %d to BPF programs",
+				    targets->by_tid ? "thread" : "process", target->id);
+	}
+	return fail(-ESRCH, "the target ended before it could be watched");
+}
+
 int watch_start(struct watch *w, const struct target_list *targets)
 {
 	int err = 0;
@@ -172,7 +246,7 @@ int watch_start(struct watch *w, const struct target_list *targets)
 	if (!err)
 		err = trace_order_advance(w->order, w->window.begin_ns + ORDER_NS);
 	if (!err && !enrich_living(w->enrich))
-		err = fail(-ESRCH, "the target ended before it could be watched");
+		err = fail_nothing(targets);
 	return err;
 }
 
@@ -221,12 +295,15 @@ static bool time_is_up(const struct watch *w)
 	       session_now_ns() + SESSION_AHEAD_NS >= w->window.begin_ns + w->opts.duration_ns;
 }
 
-static void take_signal(struct watch *w)
+/* False: none came. */
+static bool take_signal(struct watch *w)
 {
 	struct signalfd_siginfo info;
 
-	if (read(w->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		w->signal = (int)info.ssi_signo;
+	if (read(w->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return false;
+	w->signal = (int)info.ssi_signo;
+	return true;
 }
 
 int watch_loop(struct watch *w, int fd)
@@ -317,19 +394,57 @@ int watch_stop(struct watch *w)
 	return err;
 }
 
+/* Those that came until now are done with: the report is under way. */
+static void let_signals_through(struct watch *w)
+{
+	while (take_signal(w))
+		;
+	sigprocmask(SIG_SETMASK, &w->before, NULL);
+}
+
 int watch_report(struct watch *w, int fd)
 {
+	bool waits = !w->to || outfile_in_place(w->opts.show.to);
 	int err = w->writer ? trace_writer_commit(w->writer) : 0;
 
-	return err ? err : show_model(w->model, &w->opts.show, fd);
+	if (err)
+		return err;
+	if (waits)
+		let_signals_through(w);
+	err = show_model(w->model, &w->opts.show, w->to, fd);
+	sigprocmask(SIG_BLOCK, &w->held, NULL);
+	return err;
+}
+
+void watch_abandon(struct watch *w)
+{
+	session_close(w->session);
+	w->session = NULL;
+	trace_writer_close(w->writer);
+	w->writer = NULL;
+	outfile_close(w->to);
+	w->to = NULL;
+}
+
+int watch_wait(struct watch *w, int fd)
+{
+	struct pollfd fds[] = { { fd, POLLIN, 0 }, { w->signals, POLLIN, 0 } };
+
+	w->signal = 0;
+	do {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return fail(-errno, "cannot wait for the command: %s", strerror(errno));
+		if (fds[1].revents)
+			take_signal(w);
+	} while (!fds[0].revents && !w->signal);
+	return fds[0].revents ? 0 : w->signal;
 }
 
 void watch_close(struct watch *w)
 {
 	if (!w)
 		return;
-	session_close(w->session);
-	trace_writer_close(w->writer);
+	watch_abandon(w);
 	trace_order_free(w->order);
 	enrich_free(w->enrich);
 	model_free(w->model);

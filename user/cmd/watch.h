@@ -29,8 +29,9 @@ struct watch_opts {
 	  "save the trace; `parascope report FILE` shows it again", "Session", NULL },             \
 	{ "no-children", 0, OPT_FLAG, offsetof(type, watch.no_children), NULL,                     \
 	  "do not follow processes that the target forks", "Session", NULL },                      \
-	{ "ring-size", 0, OPT_SIZE, offsetof(type, watch.ring_bytes), "SIZE",                      \
-	  "buffer between kernel and parascope (default 8M)", "Session", NULL },                   \
+	{ "ring-size", 0, OPT_CUSTOM, offsetof(type, watch.ring_bytes), "SIZE",                    \
+	  "buffer between kernel and parascope (64K-1G, default 8M)", "Session",                   \
+	  watch_parse_ring },                                                                      \
 	{ "prog-stats", 0, OPT_FLAG, offsetof(type, watch.prog_stats), NULL,                       \
 	  "have the kernel time every run of the BPF programs", "Session", NULL },                 \
 	{ "quiet", 'q', OPT_FLAG, offsetof(type, watch.quiet), NULL,                               \
@@ -40,11 +41,24 @@ struct watch_opts {
 	{ "test-no-storage", 0, OPT_FLAG, offsetof(type, watch.test_no_storage), NULL, NULL, NULL, \
 	  NULL }
 
+extern const struct watch_opts watch_defaults;
+
+/* For the table. */
+int watch_parse_ring(const char *value, void *field);
+
+/* -EINVAL and message if the options make no sense; fd: where a report without --to goes. */
+int watch_check(const struct watch_opts *opts, int fd);
+
 struct target_list;
 struct watch;
 
-/* Load everything and open the files; no window yet.  Signals are blocked from here on. */
+/*
+ * Open the files and load everything; no window yet.  Signals are held back from here on, and what
+ * they do is up to the caller: see watch_pending(), watch_loop() and watch_wait().
+ */
 int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, bool command);
+/* A signal that came and is held back, 0: none. */
+int watch_pending(const struct watch *w);
 /* The one target will be this command, launched by us. */
 void watch_launched(struct watch *w, pid_t pid, char *const argv[]);
 /* Watch these; then the window opens. */
@@ -57,8 +71,12 @@ int watch_loop(struct watch *w, int fd);
 int watch_signal(const struct watch *w);
 /* Close the window, take the sums; then the target is left alone. */
 int watch_stop(struct watch *w);
-/* Save and show. */
+/* Save and show.  While the report waits for its reader, signals do what they do by default. */
 int watch_report(struct watch *w, int fd);
+/* After a failure: leave the target alone at once and remove what was begun to be written. */
+void watch_abandon(struct watch *w);
+/* Until fd becomes readable (0) or a signal comes (its number); no events are taken. */
+int watch_wait(struct watch *w, int fd);
 void watch_close(struct watch *w);
 
 #endif

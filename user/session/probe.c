@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -85,6 +87,15 @@ int probe_kernel(struct probe *ret)
 	return err;
 }
 
+bool probe_has_rights(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return !syscall(SYS_capget, &head, sets) &&
+	       sets[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
+}
+
 /* A folder handle of a tracefs of our own that is mounted nowhere; -1 if not possible. */
 static int open_detached_tracefs(void)
 {
@@ -114,6 +125,13 @@ static int open_tracefs(void)
 	return open_detached_tracefs();
 }
 
+static int fail_look(int err, const char *what, const char *name, const char *remedy)
+{
+	if (err == EPERM || err == EACCES)
+		return fail(-err, "cannot %s%s: " PROBE_RIGHTS, what, name);
+	return fail(-err, "cannot %s%s: %s%s", what, name, strerror(err), remedy);
+}
+
 int probe_tracepoint(const char *name)
 {
 	char path[128], text[32];
@@ -122,19 +140,18 @@ int probe_tracepoint(const char *name)
 
 	dir = open_tracefs();
 	if (dir < 0)
-		return fail(-EACCES, "cannot reach tracefs: %s: mount it on /sys/kernel/tracing",
-			    strerror(errno));
+		return fail_look(errno, "reach tracefs", "", ": mount it on /sys/kernel/tracing");
 	snprintf(path, sizeof(path), "events/%s/id", name);
 	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	err = errno;
 	close(dir);
 	if (fd < 0)
-		return fail(err == ENOENT ? -ENOENT : -EACCES, "cannot read tracepoint %s: %s", name,
-			    strerror(err));
+		return fail_look(err, "read tracepoint ", name, "");
 	n = read(fd, text, sizeof(text) - 1);
+	err = n < 0 ? errno : EIO;
 	close(fd);
 	if (n <= 0)
-		return fail(-EACCES, "cannot read the id of tracepoint %s", name);
+		return fail_look(err, "read the id of tracepoint ", name, "");
 	text[n] = '\0';
 	return atoi(text);
 }

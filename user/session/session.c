@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ enum {
 };
 
 #define MAX_LINKS 32
+#define FILES_NEEDED 64
 
 struct session {
 	struct collector *skel;
@@ -77,33 +79,63 @@ uint64_t session_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }
 
-/* libbpf's last warning says more than its error code; kept for our own message. */
-static char libbpf_said[256];
+/* What the verifier said last: the only words of libbpf that mean something to our reader. */
+static char verifier_said[256];
+static bool libbpf_loud;
 
-static int libbpf_quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+/* "prog 'NAME': -- BEGIN ...\n", a log that ends with the reason and a line of statistics. */
+static void keep_verifier(const char *text)
 {
-	bool verifier = strstr(fmt, "LOAD LOG") != NULL;
+	const char *name = strchr(text, '\''), *line = strchr(text, '\n'), *reason = NULL;
 
-	if (level == LIBBPF_WARN && (!libbpf_said[0] || verifier))
-		vsnprintf(libbpf_said, sizeof(libbpf_said), fmt, ap);
-	return 0;
+	while (line && *++line) {
+		if (strncmp(line, "processed ", 10) && strncmp(line, "-- ", 3) && *line != '\n')
+			reason = line;
+		line = strchr(line, '\n');
+	}
+	if (name && reason)
+		snprintf(verifier_said, sizeof(verifier_said), "%.*s: %.*s",
+			 (int)strcspn(name + 1, "'"), name + 1, (int)strcspn(reason, "\n"), reason);
 }
 
-static int libbpf_loud(enum libbpf_print_level level, const char *fmt, va_list ap)
+static int libbpf_says(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, fmt, ap);
+	va_list again;
+	char *text;
+
+	va_copy(again, ap);
+	if (level == LIBBPF_WARN && strstr(fmt, "PROG LOAD LOG") &&
+	    vasprintf(&text, fmt, again) > 0) {
+		keep_verifier(text);
+		free(text);
+	}
+	va_end(again);
+	return libbpf_loud && level != LIBBPF_DEBUG ? vfprintf(stderr, fmt, ap) : 0;
+}
+
+static const char *remedy(int err)
+{
+	switch (err) {
+	case -EMFILE:
+		return ": raise the limit (ulimit -n)";
+	case -ENOMEM:
+		return ": free some, or try a smaller --ring-size";
+	default:
+		return "";
+	}
 }
 
 static int fail_load(int err, const char *what)
 {
-	libbpf_said[strcspn(libbpf_said, "\n")] = '\0';
-	/* the verifier refuses with EACCES, too: then libbpf quotes its log */
-	if (err == -EPERM || (err == -EACCES && !strstr(libbpf_said, "LOAD LOG")))
-		return fail(-EPERM,
-			    "%s: not permitted: run as root (needs CAP_BPF, CAP_PERFMON and "
-			    "CAP_SYS_ADMIN in the initial user namespace)",
-			    what);
-	return fail(err, "%s: %s%s%s", what, strerror(-err), libbpf_said[0] ? ": " : "", libbpf_said);
+	char why[128];
+
+	/* the verifier refuses with EACCES, too; and libbpf makes other errors of an EPERM */
+	if (!verifier_said[0] && (err == -EPERM || err == -EACCES || !probe_has_rights()))
+		return fail(-EPERM, "%s: " PROBE_RIGHTS, what);
+	if (verifier_said[0])
+		return fail(err, "%s: the kernel's verifier refused: %s", what, verifier_said);
+	libbpf_strerror(err, why, sizeof(why));
+	return fail(err, "%s: %s%s", what, why, remedy(err));
 }
 
 static uint64_t ring_size(uint64_t wanted)
@@ -260,6 +292,17 @@ static int load(struct session *s, const struct session_opts *opts)
 	return err ? err : attach_all(s, ids);
 }
 
+/* libbpf takes descriptors that are short for features that are missing, and misleads. */
+static int check_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_NEEDED)
+		return 0;
+	return fail(-EMFILE, "cannot load the BPF programs with %llu open files at most: raise the "
+			     "limit (ulimit -n)", (unsigned long long)limit.rlim_cur);
+}
+
 int session_open(struct session **ret, const struct session_opts *opts)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
@@ -267,9 +310,12 @@ int session_open(struct session **ret, const struct session_opts *opts)
 
 	s->stats_fd = -1;
 	s->wake_fd = -1;
-	libbpf_said[0] = '\0';
-	libbpf_set_print(opts->verbose ? libbpf_loud : libbpf_quiet);
-	err = probe_kernel(&s->probe);
+	verifier_said[0] = '\0';
+	libbpf_loud = opts->verbose;
+	libbpf_set_print(libbpf_says);
+	err = check_descriptors();
+	if (!err)
+		err = probe_kernel(&s->probe);
 	if (!err)
 		err = load(s, opts);
 	if (err) {

@@ -7,6 +7,7 @@
  * the end of the stream, and so does, in the child, that the parent is gone.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,7 @@ static _Noreturn void child_main(const struct child *c)
 	if (err || !wait_for_uncork(c->cork))
 		_exit(125);
 	prctl(PR_SET_PDEATHSIG, 0);
+	origin_restore_mask(c->origin);
 	execvpe(c->argv[0], c->argv, c->user->env);
 	err = errno;
 	send_report(c->cork, STAGE_EXEC, -err);
@@ -115,8 +117,9 @@ static int receive(int cork, struct report *ret)
 }
 
 /*
- * A child that inherits our handlers must not run them, so no signal is let through until it has
- * replaced them.
+ * A child that inherits our handlers must not run them, and Ctrl-C must not end it in its cork,
+ * where we would take it for a target that has gone: no signal is let through until right before
+ * exec.
  */
 static pid_t fork_child(const struct child *c, int our_end)
 {
@@ -216,6 +219,13 @@ pid_t launch_pid(const struct launch *launch)
 int launch_pidfd(const struct launch *launch)
 {
 	return launch->pidfd;
+}
+
+bool launch_ended(const struct launch *launch)
+{
+	struct pollfd fd = { launch->pidfd, POLLIN, 0 };
+
+	return launch->waited || poll(&fd, 1, 0) > 0;
 }
 
 int launch_uncork(struct launch *launch)

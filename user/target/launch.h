@@ -11,7 +11,7 @@
  *
  * Between cork and exec the child only reads, clears its death signal and searches PATH.  A corked
  * child never outlives parascope: it dies with the thread that launched it, and when its end of the
- * cork is closed.
+ * cork is closed.  Other signals than SIGKILL wait until right before exec.
  */
 #ifndef PARASCOPE_LAUNCH_H
 #define PARASCOPE_LAUNCH_H
@@ -40,6 +40,9 @@ pid_t launch_pid(const struct launch *launch);
 
 /* For poll and epoll: readable once the command has ended.  Belongs to launch. */
 int launch_pidfd(const struct launch *launch);
+
+/* Has it ended, in its cork or later?  Does not wait. */
+bool launch_ended(const struct launch *launch);
 
 /*
  * Let it exec, and wait until it did: 0, or the errno of exec with a message (-ENOENT: not found).

@@ -100,7 +100,10 @@ int origin_restore(const struct origin *origin)
 		if (setrlimit((__rlimit_resource_t)i, &origin->limits[i]))
 			return -errno;
 	}
-	if (sigprocmask(SIG_SETMASK, &origin->mask, NULL))
-		return -errno;
 	return restore_descriptors(origin);
+}
+
+int origin_restore_mask(const struct origin *origin)
+{
+	return sigprocmask(SIG_SETMASK, &origin->mask, NULL) ? -errno : 0;
 }

@@ -29,10 +29,13 @@ int origin_save(struct origin *ret);
 void origin_free(struct origin *origin);
 
 /*
- * In a child just forked, with all signals blocked: put everything back.  Descriptors that are not
- * of the origin are marked to close at exec; those that are must not have been closed meanwhile.
- * Makes only calls that are allowed after fork.  0 or -errno, no message.
+ * In a child just forked, with all signals blocked: put everything back but the signal mask.
+ * Descriptors that are not of the origin are marked to close at exec; those that are must not have
+ * been closed meanwhile.  Makes only calls that are allowed after fork.  0 or -errno, no message.
  */
 int origin_restore(const struct origin *origin);
+
+/* The mask, right before exec: what came until then does now what it would do to the command. */
+int origin_restore_mask(const struct origin *origin);
 
 #endif
