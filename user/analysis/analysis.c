@@ -443,6 +443,8 @@ static void fill_quality(struct report *r, const struct model *m)
 		if (m->loss.count[i] && !losses[i].harmless)
 			q->complete = false;
 	}
+	if ((double)q->disagreement_ns > DOUBT_SHARE * (double)r->par.on_cpu_ns + DOUBT_NS)
+		q->complete = false;
 	q->n_loss = WIRE_LOSS_KINDS;
 	q->unmapped_shared = m->loss.count[WIRE_LOSS_SHARED];
 	q->locks_folded = m->folded_locks;

@@ -30,7 +30,7 @@
 
 /* Records of different CPUs are this much out of order at most, on a machine whose virtual CPUs
  * may be taken away for a moment. */
-#define ORDER_NS 20000000ULL
+#define ORDER_NS 50000000ULL
 #define LOSS_EVERY_NS 1000000000ULL /* looking costs some system calls */
 #define RING_MIN (64ULL << 10)
 #define RING_MAX (1ULL << 30)
