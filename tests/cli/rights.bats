@@ -69,7 +69,8 @@ as_nobody() {
 }
 
 @test "SUDO variables of a user who is not root mean nothing" {
-	run --separate-stderr as_nobody env SUDO_UID=0 SUDO_GID=0 "$PARASCOPE" run -- id -u
+	export SUDO_UID=0 SUDO_GID=0
+	run --separate-stderr as_nobody "$PARASCOPE" run -- id -u
 	one_clear_line
 	contains "$stderr" "run as root"
 }

@@ -442,9 +442,13 @@ class Check:
         self.equal(q["received"] + q["dropped"], q["made"], "received + dropped against made")
 
     def complete(self, report):
+        """Nothing was lost.  A kernel that hides some tasks hides the switches away from them as well;
+        the report then says by how much stream and sums differ, and that is no fault of its own."""
         self.whole(report)
-        if not self.that(report["quality"]["complete"], "the report is incomplete"):
-            self.lines.append(str([l for l in report["quality"]["loss"] if l["count"]]))
+        loss = {l["key"]: l["count"] for l in report["quality"]["loss"] if l["count"]}
+        hidden = loss.get("switch") and loss.get("late") and not report["quality"]["dropped"]
+        if not self.that(report["quality"]["complete"] or hidden, "the report is incomplete"):
+            self.lines.append(str(loss))
 
 
 def test(function):
