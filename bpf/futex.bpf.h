@@ -35,6 +35,7 @@ static __always_inline int futex_enter(struct trace_event_raw_sys_enter *ctx, lo
 	t->futex.enter_ns = futex_is(t->futex.op, WAIT_CMDS) ? bpf_ktime_get_ns() : 0;
 	t->futex.open = false;
 	t->early_ns = 0; /* whatever it was for, it is not for this call */
+	t->futex.wake_ns = 0;
 	t->futex.blocked = false;
 	t->futex.active = true;
 	return 0;
@@ -59,6 +60,18 @@ static __always_inline void futex_count(struct wire_sums *s, const struct futex_
 	}
 }
 
+/*
+ * When the call returned.  Reading the clock costs as much as all the rest, so a time that is known
+ * already is taken where it lies only the way out of the kernel before: a sleeper's when it got the
+ * CPU back, a waker's when it woke somebody.
+ */
+static __always_inline __u64 futex_exit_ns(const struct thread *t)
+{
+	if (t->futex.blocked && t->state == WIRE_ON_CPU)
+		return t->since_ns;
+	return t->futex.wake_ns ? t->futex.wake_ns : bpf_ktime_get_ns();
+}
+
 static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -69,7 +82,7 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx)
 
 	if (!t)
 		return 0;
-	now = bpf_ktime_get_ns();
+	now = futex_exit_ns(t);
 	if (!t->futex.active) {
 		if (in_window(now))
 			count_loss(WIRE_LOSS_UNMATCHED);

@@ -213,6 +213,7 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 		if (waker && waker->futex.active && futex_is(waker->futex.op, WAKE_CMDS)) {
 			flags |= WIRE_WAKE_FUTEX;
 			addr = waker->futex.addr;
+			waker->futex.wake_ns = now;
 		}
 	}
 	rec = emit_begin(now, task->pid, WIRE_WAKE, sizeof(*rec));
