@@ -87,6 +87,13 @@ static __always_inline int in_interrupt(void)
 }
 #endif
 
+/* All bytes: what follows the name would be left from a former record in the ring. */
+static __always_inline void comm_read(char *ret, struct task_struct *task)
+{
+	__builtin_memset(ret, 0, WIRE_COMM_LEN);
+	bpf_core_read_str(ret, WIRE_COMM_LEN, &task->comm);
+}
+
 /* The id of a task in its own PID namespace. */
 static __always_inline __u32 ns_id(struct task_struct *task)
 {

@@ -17,7 +17,7 @@ static __always_inline void task_describe(struct wire_task *rec, struct task_str
 	rec->ns_tid = ns_id(task);
 	rec->ns_tgid = ns_id(task->group_leader);
 	rec->start_ns = t->start_ns;
-	BPF_CORE_READ_STR_INTO(&rec->comm, task, comm);
+	comm_read(rec->comm, task);
 	rec->state = t->state;
 	rec->flags = 0;
 	rec->cpu = t->cpu;
@@ -79,7 +79,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid)
 	rec->old_tid = old_pid;
 	rec->tgid = task->tgid;
 	rec->start_ns = t->start_ns;
-	BPF_CORE_READ_STR_INTO(&rec->comm, task, comm);
+	comm_read(rec->comm, task);
 	emit_end(rec);
 	return 0;
 }

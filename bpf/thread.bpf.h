@@ -118,7 +118,7 @@ static __always_inline void thread_sums(struct wire_thread_sums *ret, struct thr
 	ret->start_ns = t->start_ns;
 	ret->begin_ns = t->born_ns > window_begin_ns ? t->born_ns : window_begin_ns;
 	ret->end_ns = now > ret->begin_ns ? now : ret->begin_ns;
-	BPF_CORE_READ_STR_INTO(&ret->comm, task, comm);
+	comm_read(ret->comm, task);
 	ret->sums = t->sums;
 	ret->sums.state_ns[state] += inside_ns(t->since_ns, now);
 	ret->sums.utime_ns = task->utime - t->utime_base_ns;

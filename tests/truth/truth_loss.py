@@ -2,9 +2,11 @@
 """A reader that cannot keep up loses records, counts each, and says so."""
 import os
 import signal
+import subprocess
+import sys
 import time
 
-from lib import Attach, CpuClock, Workload, main, process_of, test
+from lib import PARASCOPE, Attach, CpuClock, Workload, main, process_of, run, temp, test
 
 # The bar of the project for on-CPU of a process: sums are kept in the kernel and do not depend on records.
 SHARE = 0.005
@@ -53,6 +55,35 @@ def reader_keeps_up(check):
     report = watching.report()
     check.complete(report)
     check.equal(report["quality"]["dropped"], 0, "dropped")
+
+
+# Every record reuses room in the ring that a former one left: what is not written would show through.
+# Names of two lengths, and a ring that wraps many times.
+NAMES = """
+import os
+for i in range(1500):
+    pid = os.fork()
+    if not pid:
+        with open("/proc/self/comm", "w") as comm:
+            comm.write("fifteen-letters" if i % 2 else "x")
+        if os.fork():
+            os.wait()
+        os._exit(0)
+    os.waitpid(pid, 0)
+"""
+
+
+@test
+def ring_reused(check):
+    """records that wrapped the ring many times are clean: the saved trace is good"""
+    trace = temp("names.trace")
+    report, _, _ = run([sys.executable, "-c", NAMES], "--ring-size", "256K", "-o", trace)
+    check.whole(report)
+    again = subprocess.run([PARASCOPE, "report", "-f", "json", trace], capture_output=True,
+                           timeout=60, check=False)
+    check.equal((again.returncode, again.stderr), (0, b""), "report of the trace")
+    names = {t["comm"] for t in report["threads"]}
+    check.that(names <= {"fifteen-letters", "x", "python3", "(ended threads)"}, f"names: {names}")
 
 
 main()

@@ -79,7 +79,7 @@ struct party {
 };
 
 struct lock {
-	uint64_t space; /* process (private) or file (shared), see model.c */
+	uint64_t space; /* process (private) or file (shared), see lock.c */
 	uint64_t base;	/* address of the object, or offset in the file */
 	uint32_t pid;	/* 0: shared */
 	bool shared;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "user/model/lock.h"
+#include "user/model/thread.h"
 #include "user/model/wait.h"
 #include "user/model/word.h"
 
@@ -33,15 +34,6 @@ static bool is_cmd(uint32_t op, uint32_t cmds)
 	uint32_t cmd = op & FUTEX_CMD_MASK;
 
 	return cmd < 32 && (CMD(cmd) & cmds);
-}
-
-uint64_t thread_on_cpu_ns(const struct thread *t, uint64_t ts)
-{
-	uint64_t ns = t->ran_ns;
-
-	if (t->state == WIRE_ON_CPU && ts > t->since_ns)
-		ns += ts - t->since_ns;
-	return ns;
 }
 
 /* The CPU time since the last call returned is short: it did not get the lock, or not for long. */

@@ -26,7 +26,4 @@ void wait_close(struct model *m, struct thread *t);
 /* End of the window: what is still asleep is open. */
 void wait_finish(struct model *m, struct thread *t, uint64_t end);
 
-/* CPU time of the thread up to ts. */
-uint64_t thread_on_cpu_ns(const struct thread *t, uint64_t ts);
-
 #endif

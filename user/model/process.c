@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* process.c - see process.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "user/base/buf.h"
+#include "user/model/level.h"
+#include "user/model/process.h"
+
+/* --- birth and end --------------------------------------------------------------------------- */
+
+static struct process *process_new(struct model *m, uint32_t pid, uint64_t ts)
+{
+	struct process *p = xcalloc(1, sizeof(*p));
+
+	p->id = ++m->last_id;
+	p->pid = pid;
+	p->ns_pid = pid;
+	p->begin_ns = ts;
+	p->level.since_ns = ts;
+	HASH_ADD(hh, m->by_pid, pid, sizeof(p->pid), p);
+	DL_APPEND(m->all_processes, p);
+	return p;
+}
+
+struct process *process_get(struct model *m, uint32_t pid, uint64_t ts)
+{
+	struct process *p;
+
+	HASH_FIND(hh, m->by_pid, &pid, sizeof(pid), p);
+	return p ? p : process_new(m, pid, ts);
+}
+
+/* A forked child starts with its parent's memory, so with its locks known to a runtime. */
+static void process_inherit(struct process *child, const struct process *parent)
+{
+	memcpy(child->comm, parent->comm, sizeof(child->comm));
+	for (size_t i = 0; i < parent->n_regions; i++)
+		vec_push(child->regions, child->n_regions, child->cap_regions) = parent->regions[i];
+}
+
+struct process *process_of_task(struct model *m, const struct wire_task *r)
+{
+	struct process *p, *parent;
+
+	HASH_FIND(hh, m->by_pid, &r->tgid, sizeof(r->tgid), p);
+	if (!p || !p->threads) {
+		if (!p)
+			p = process_new(m, r->tgid, r->head.ts_ns);
+		p->begin_ns = p->level.since_ns = r->head.ts_ns;
+		HASH_FIND(hh, m->by_pid, &r->parent_tgid, sizeof(r->parent_tgid), parent);
+		if (parent && parent != p && !(r->flags & WIRE_TASK_EXISTED))
+			process_inherit(p, parent);
+		p->ns_pid = r->ns_tgid;
+		p->ppid = r->parent_tgid;
+		p->existed = r->flags & WIRE_TASK_EXISTED;
+	}
+	if (r->head.tid == r->tgid || !p->comm[0])
+		memcpy(p->comm, r->comm, sizeof(p->comm));
+	return p;
+}
+
+void process_end(struct model *m, struct process *p, uint64_t ts)
+{
+	p->ended = true;
+	p->end_ns = ts;
+	level_close(m, &p->level, ts);
+	HASH_DEL(m->by_pid, p);
+	m->n_dead_processes++;
+	free(p->regions);
+	p->regions = NULL;
+	p->n_regions = p->cap_regions = 0;
+}
+
+/* --- folding --------------------------------------------------------------------------------- */
+
+static void add_sums(struct wire_sums *into, const struct wire_sums *from)
+{
+	uint64_t *a = (uint64_t *)into;
+	const uint64_t *b = (const uint64_t *)from;
+
+	for (size_t i = 0; i < sizeof(*into) / sizeof(*a); i++)
+		a[i] += b[i];
+}
+
+void process_fold_thread(const struct model *m, struct process *p, const struct thread *t)
+{
+	if (t->have_sums)
+		add_sums(&p->folded_sums, &t->sums.sums);
+	else
+		for (int i = 0; i < WIRE_STATES; i++)
+			p->folded_sums.state_ns[i] += t->state_ns[i];
+	p->folded_life_ns += model_inside_ns(m, t->begin_ns, t->end_ns);
+	for (int i = 0; i < CLASS_COUNT; i++)
+		p->folded_class_ns[i] += t->folded_ns[i];
+	p->folded_threads++;
+}
+
+void process_fold(struct model *m, struct process *p)
+{
+	struct process *into = m->folded_process;
+
+	if (!into) {
+		into = xcalloc(1, sizeof(*into));
+		into->id = ++m->last_id;
+		snprintf(into->comm, sizeof(into->comm), "(ended)");
+		into->ended = true;
+		into->begin_ns = p->begin_ns;
+		m->folded_process = into;
+		DL_APPEND(m->all_processes, into);
+	}
+	add_sums(&into->folded_sums, &p->folded_sums);
+	for (int i = 0; i < CLASS_COUNT; i++)
+		into->folded_class_ns[i] += p->folded_class_ns[i];
+	into->folded_life_ns += p->folded_life_ns;
+	into->folded_threads += p->folded_threads;
+	into->threads += p->threads;
+	into->execs += p->execs;
+	into->folded++;
+	into->end_ns = p->end_ns;
+	m->folded_processes++;
+	m->n_dead_processes--;
+	DL_DELETE(m->all_processes, p);
+	level_free(&p->level);
+	free(p);
+}

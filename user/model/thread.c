@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * thread.c - the life of a thread; see thread.h.
+ *
+ * A thread's state is closed in thread_leave() and the next one entered in thread_begin() only; all
+ * sums, levels and phases follow from there.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "user/base/buf.h"
+#include "user/model/level.h"
+#include "user/model/phase.h"
+#include "user/model/process.h"
+#include "user/model/thread.h"
+#include "user/model/wait.h"
+
+/* --- state ----------------------------------------------------------------------------------- */
+
+static enum level_part part_of(const struct thread *t)
+{
+	switch (t->state) {
+	case WIRE_ON_CPU:
+		return PART_RUNNING;
+	case WIRE_WOKEN:
+	case WIRE_PREEMPTED:
+		return PART_RUNNABLE;
+	case WIRE_FUTEX_WAIT:
+		return t->asleep_on && t->counted_class != CLASS_COND ? PART_WAITING : PART_NONE;
+	default:
+		return PART_NONE;
+	}
+}
+
+/*
+ * Leave the present state at ts.  The caller enters the next with thread_begin(); between the two
+ * it may tell the wait what happened.
+ */
+static enum level_part thread_leave(struct model *m, struct thread *t, uint64_t ts)
+{
+	enum level_part was = part_of(t);
+	uint64_t since = t->since_ns;
+
+	if (ts < since)
+		ts = since;
+	t->state_ns[t->state] += model_inside_ns(m, since, ts);
+	if (t->state == WIRE_ON_CPU)
+		t->ran_ns += ts - since;
+	phase_add(m, was, since, ts);
+	if (t->state == WIRE_FUTEX_WAIT)
+		wait_slept(m, t, since, ts);
+	else if (t->state == WIRE_WOKEN || t->state == WIRE_PREEMPTED)
+		wait_delayed(m, t, since, ts);
+	t->since_ns = ts;
+	return was;
+}
+
+static void thread_begin(struct model *m, struct thread *t, enum level_part was, uint8_t state)
+{
+	enum level_part is;
+
+	t->state = state;
+	is = part_of(t);
+	level_move(m, &m->tree, was, is, t->since_ns);
+	level_move(m, &t->process->level, was, is, t->since_ns);
+}
+
+void thread_enter(struct model *m, struct thread *t, uint8_t state, uint64_t ts)
+{
+	enum level_part was = thread_leave(m, t, ts);
+
+	thread_begin(m, t, was, state);
+}
+
+void thread_correct(struct model *m, struct thread *t, uint8_t state)
+{
+	enum level_part was = part_of(t);
+
+	if (t->state == state)
+		return;
+	if (t->asleep_on)
+		wait_slept(m, t, t->since_ns, t->since_ns);
+	thread_begin(m, t, was, state);
+}
+
+void thread_sleep(struct model *m, struct thread *t, const struct wire_switch *s)
+{
+	enum level_part was = thread_leave(m, t, s->head.ts_ns);
+	bool apply_word = s->prev_state == WIRE_FUTEX_WAIT && s->flags & WIRE_SWITCH_BLOCK;
+
+	if (apply_word) {
+		wait_sleep(m, t, &s->block, t->since_ns);
+	} else if (s->prev_state != WIRE_STOPPED && s->prev_state != WIRE_FUTEX_WAIT &&
+		   s->prev_state != WIRE_FAULT && s->prev_state != WIRE_KLOCK &&
+		   s->prev_state != WIRE_PREEMPTED) {
+		wait_close(m, t); /* faults and the like happen inside a futex call as well */
+	}
+	thread_begin(m, t, was, s->prev_state);
+}
+
+void thread_woken(struct model *m, struct thread *t, const struct wire_wake *w, uint64_t ts)
+{
+	wait_woken(m, t, w->flags & WIRE_WAKE_OURS ? thread_find(m, w->waker_tid) : NULL, w);
+	thread_enter(m, t, WIRE_WOKEN, ts);
+}
+
+uint64_t thread_on_cpu_ns(const struct thread *t, uint64_t ts)
+{
+	uint64_t ns = t->ran_ns;
+
+	if (t->state == WIRE_ON_CPU && ts > t->since_ns)
+		ns += ts - t->since_ns;
+	return ns;
+}
+
+/* --- birth ----------------------------------------------------------------------------------- */
+
+struct thread *thread_new(struct model *m, struct process *p, uint32_t tid, uint64_t ts)
+{
+	struct thread *t = xcalloc(1, sizeof(*t));
+
+	t->id = ++m->last_id;
+	t->tid = tid;
+	t->ns_tid = tid;
+	t->process = p;
+	t->begin_ns = t->since_ns = ts;
+	memcpy(t->comm, p->comm, sizeof(t->comm));
+	p->threads++;
+	p->alive++;
+	HASH_ADD(hh, m->by_tid, tid, sizeof(t->tid), t);
+	DL_APPEND(m->all_threads, t);
+	m->n_threads++;
+	return t;
+}
+
+struct thread *thread_find(struct model *m, uint32_t tid)
+{
+	struct thread *t;
+
+	HASH_FIND(hh, m->by_tid, &tid, sizeof(tid), t);
+	return t && !t->dead ? t : NULL;
+}
+
+void thread_forget(struct model *m, struct thread *t)
+{
+	HASH_DEL(m->by_tid, t);
+}
+
+struct thread *thread_get(struct model *m, uint32_t tid, uint64_t ts)
+{
+	struct thread *t;
+
+	HASH_FIND(hh, m->by_tid, &tid, sizeof(tid), t);
+	if (t && t->dead) {
+		thread_forget(m, t);
+		t = NULL;
+	}
+	return t ? t : thread_new(m, process_get(m, 0, ts), tid, ts);
+}
+
+void thread_name(struct thread *t, const struct wire_task *r)
+{
+	t->ns_tid = r->ns_tid;
+	t->start_ns = r->start_ns;
+	t->existed = r->flags & WIRE_TASK_EXISTED;
+	memcpy(t->comm, r->comm, sizeof(t->comm));
+}
+
+void thread_start(struct model *m, struct thread *t, const struct wire_task *r)
+{
+	if (r->flags & WIRE_TASK_BLOCKED && r->state == WIRE_FUTEX_WAIT) {
+		wait_sleep(m, t, &r->block, r->head.ts_ns);
+		t->wait.carried = true;
+	}
+	thread_begin(m, t, PART_NONE, r->state);
+}
+
+void thread_adopt(struct model *m, struct thread *t, struct process *p)
+{
+	enum level_part is = part_of(t);
+	struct process *old = t->process;
+
+	if (!p->threads)
+		p->begin_ns = p->level.since_ns = t->begin_ns;
+	level_move(m, &old->level, is, PART_NONE, m->now_ns);
+	level_move(m, &p->level, PART_NONE, is, m->now_ns);
+	old->threads--;
+	old->alive -= !t->dead;
+	p->threads++;
+	p->alive += !t->dead;
+	t->process = p;
+}
+
+/* --- end ------------------------------------------------------------------------------------- */
+
+void thread_end(struct model *m, struct thread *t, uint64_t ts)
+{
+	struct process *p = t->process;
+
+	thread_enter(m, t, WIRE_DEAD, ts);
+	wait_finish(m, t, ts);
+	t->dead = true;
+	t->end_ns = t->since_ns; /* not before its last event, should this one be late */
+	m->n_dead_threads++;
+	if (--p->alive == 0 && p->pid)
+		process_end(m, p, t->since_ns);
+}
+
+void thread_finish(struct model *m, struct thread *t, uint64_t end)
+{
+	thread_leave(m, t, end > t->since_ns ? end : t->since_ns);
+	wait_finish(m, t, end);
+	t->end_ns = end;
+}
+
+/* Add a dead thread to its process and free it: there are too many of them. */
+static void thread_fold(struct model *m, struct thread *t)
+{
+	process_fold_thread(m, t->process, t);
+	m->folded_threads++;
+	DL_DELETE(m->all_threads, t);
+	m->n_threads--;
+	m->n_dead_threads--;
+	free(t);
+}
+
+void thread_settle_dead(struct model *m, struct thread *t)
+{
+	uint64_t life = model_inside_ns(m, t->begin_ns, t->end_ns);
+	bool many_threads = m->n_dead_threads > MODEL_MAX_DEAD_THREADS;
+	bool many_processes = m->n_dead_processes > MODEL_MAX_DEAD_PROCESSES;
+	struct process *p = t->process;
+
+	if (!(many_threads || (many_processes && p->ended && p->threads == 1)) ||
+	    life >= model_inside_ns(m, model_begin_ns(m), m->now_ns) / 100)
+		return;
+	thread_forget(m, t);
+	thread_fold(m, t);
+	if (many_processes && p->ended && p->folded_threads == p->threads)
+		process_fold(m, p);
+}
