@@ -30,12 +30,12 @@ LOADS = {"spinning": ("cpu", "--workers", "8", "--time", "120"),
 LOAD_THREADS = 9  # eight workers and the main thread
 
 BUSY_NS = 4_000_000  # a tick: threads below it are not what the load is about
-# One thread of eight may be out by so much: a virtual CPU is sometimes taken away in the very moment
-# between the kernel's look at its clock and the switch.
-OUTLIER = 2
 # The kernel subtracts the time that the host took from a virtual CPU (steal) from a thread's run time;
-# between two switches nobody else can see it.  In a window with steal the bar is so much wider.
-STEAL_SHARE = 0.01
+# between two switches nobody else can see it.  On a virtual machine the bar of every thread is so much
+# wider, and three quarters of the threads must be within the bar itself.
+with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
+    STEAL_SHARE = 0.015 if " hypervisor" in cpuinfo.read() else 0
+GOOD_THREADS = 0.75
 
 # A thread shows "stopped" a moment before it leaves its CPU, and until then its schedstat is as old
 # as the last tick of the kernel: wait until it has been the same for some ticks.
@@ -69,14 +69,8 @@ def check_all_identities(check, report):
         check_identity(check, report, p["par"], f"process {p['pid']}")
 
 
-def steal_ticks():
-    with open("/proc/stat", encoding="ascii") as f:
-        return int(f.readline().split()[8])
-
-
 def compare_with_schedstat(check, args):
     """One load over a window that begins and ends with it stopped; returns [(got, expected, bar)]."""
-    steal = steal_ticks()
     load = Workload(*args, threads=LOAD_THREADS)
     # stopped threads are off their CPUs: there schedstat is exact, and both see the same window
     stop(load.pid)
@@ -89,14 +83,13 @@ def compare_with_schedstat(check, args):
     report = watching.report()
     check.complete(report)
     check_all_identities(check, report)
-    share = SHARE + (STEAL_SHARE if steal_ticks() > steal else 0)
     rows = []
     for t in report["threads"]:
         key = (t["pid"], t["tid"])
         expected = after[key][0] - before[key][0]
         switches = SWITCHES_PER_STAY * (after[key][1] - before[key][1])
         rows.append((t["state_ns"]["on_cpu"], expected,
-                     max(share * expected, PER_SWITCH_NS * switches)))
+                     max(SHARE * expected, PER_SWITCH_NS * switches)))
     check.equal(len(rows), LOAD_THREADS, f"threads of {args[0]}")
     return rows
 
@@ -107,9 +100,9 @@ def schedstat_of_load(check, name):
     busy = [r for r in rows if r[1] > BUSY_NS]
     check.that(len(busy) >= LOAD_THREADS - 1, f"only {len(busy)} threads were busy")
     for got, expected, bar in busy:
-        check.near(got, expected, OUTLIER * bar, "on-CPU of a thread")
+        check.near(got, expected, bar + STEAL_SHARE * expected, "on-CPU of a thread")
     good = [r for r in busy if abs(r[0] - r[1]) <= r[2]]
-    check.that(len(good) >= len(busy) - 1, "not within the bar: "
+    check.that(len(good) >= GOOD_THREADS * len(busy), "not within the bar: "
                + ", ".join(f"{r[0]} for {r[1]} +- {r[2]}" for r in busy if r not in good))
 
 
@@ -122,10 +115,8 @@ def attach_in_full_run(check):
     loads = [Workload(*args, threads=LOAD_THREADS) for args in LOADS.values()]
     clocks = [CpuClock(load.pid) for load in loads]
     time.sleep(4 * CpuClock.STEP_S)
-    steal = steal_ticks()
     report = attach_for([load.pid for load in loads], 1.0)
     time.sleep(4 * CpuClock.STEP_S)
-    share = SHARE + (STEAL_SHARE if steal_ticks() > steal else 0)
     begin, finish = report["begin_ns"], report["begin_ns"] + report["window_ns"]
     check.complete(report)
     check_all_identities(check, report)
@@ -134,7 +125,7 @@ def attach_in_full_run(check):
         on_cpu = process_of(report, load.pid)["par"]["on_cpu_ns"]
         switches = sum(t["voluntary"] + t["involuntary"] for t in report["threads"]
                        if t["pid"] == load.pid)
-        slack = max(share * on_cpu, PER_SWITCH_NS * switches)
+        slack = max((SHARE + STEAL_SHARE) * on_cpu, PER_SWITCH_NS * switches)
         check.between(on_cpu, least - slack, most + slack, f"on-CPU of {load.pid}")
     for t in report["threads"]:
         check.equal(t["life_ns"], report["window_ns"], f"life of thread {t['tid']}")
@@ -178,7 +169,7 @@ def threads_own_clocks(check):
                           t["cpu_ns"] * (1 - SHARE) - IDLE_WAKE_NS
                           - PER_SWITCH_NS * (row["voluntary"] + row["involuntary"])
                           - IDLE_WAKE_NS * row["voluntary"],
-                          t["cpu_ns"] * (1 + SHARE) + outside
+                          t["cpu_ns"] * (1 + SHARE + STEAL_SHARE) + outside
                           + PER_SWITCH_NS * (row["voluntary"] + row["involuntary"]),
                           f"{kind}: on-CPU of {t['comm']}")
 
