@@ -34,7 +34,7 @@ BUSY_NS = 4_000_000  # a tick: threads below it are not what the load is about
 # between two switches nobody else can see it.  On a virtual machine the bar of every thread is so much
 # wider, and three quarters of the threads must be within the bar itself.
 with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
-    STEAL_SHARE = 0.015 if " hypervisor" in cpuinfo.read() else 0
+    STEAL_SHARE = 0.03 if " hypervisor" in cpuinfo.read() else 0
 GOOD_THREADS = 0.75
 
 # A thread shows "stopped" a moment before it leaves its CPU, and until then its schedstat is as old
