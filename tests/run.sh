@@ -11,6 +11,7 @@ logs=$build/logs
 mkdir -p "$logs"
 rm -f "$logs"/*.log
 passed=0 failed=0 skipped=0
+skip_line='^(not )?ok .*# (SKIP|skip)' # cmocka writes "not ok 2 # SKIP name"
 
 # name, seconds at most, command...
 run() {
@@ -18,9 +19,9 @@ run() {
 	shift 2
 	timeout -k 10 "$limit" "$@" >"$log" 2>&1
 	status=$?
-	skip=$(grep -cE '^ok .*# (SKIP|skip)' "$log")
-	ok=$(($(grep -cE '^ok ' "$log") - skip))
-	bad=$(grep -cE '^not ok ' "$log")
+	skip=$(grep -cE "$skip_line" "$log")
+	ok=$(grep -E '^ok ' "$log" | grep -vcE "$skip_line")
+	bad=$(grep -E '^not ok ' "$log" | grep -vcE "$skip_line")
 	if [ $status -ne 0 ] && [ "$bad" -eq 0 ]; then
 		bad=1
 		echo "not ok - $name ended with status $status" >>"$log"
@@ -31,7 +32,7 @@ run() {
 	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 	printf '  %-28s %4d passed %3d failed %3d skipped  %4d s\n' "$name" "$ok" "$bad" "$skip" \
 		$((SECONDS - start))
-	grep -E '^ok .*# (SKIP|skip)' "$log" | sed 's/^ok [0-9]* */    skipped: /'
+	grep -E "$skip_line" "$log" | sed -E 's/^(not )?ok [0-9]* */    skipped: /'
 	[ "$bad" -eq 0 ] || grep -vE '^ok ' "$log" | tail -60 | sed 's/^/    /'
 }
 
@@ -42,7 +43,6 @@ needs_root() { # kind
 	return 1
 }
 
-# cmocka's TAP says "ok 1 - name"; its skips "ok 1 # SKIP name"
 export CMOCKA_MESSAGE_OUTPUT=TAP PARASCOPE_BUILD=$build PYTHONDONTWRITEBYTECODE=1
 for kind in $kinds; do
 	case $kind in

@@ -156,8 +156,10 @@ def python_lock(check):
     best = max(shared, key=lambda l: l["wait_ns"], default=None)
     if not check.that(best, "no shared lock"):
         return
-    check.equal(best["waiters"], len(workers), "waiting processes of the lock")
-    check.equal({w["pid"] for w in best["top_waiters"]}, workers, "its waiters")
+    # one that found the lock free each time never waits
+    waiters = {w["pid"] for w in best["top_waiters"]}
+    check.that(len(waiters) >= 2, "only one process waited for the lock")
+    check.that(waiters <= workers, f"waiters {waiters} that are no workers {workers}")
     waited = sum(t["lock_wait_ns"] for t in truth["tasks"])
     check.that(best["wait_ns"] <= waited + PER_WAIT_NS * best["waits"],
                f"{best['wait_ns']} waited, Python itself knows of {waited} only")
