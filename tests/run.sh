@@ -33,8 +33,8 @@ run() {
 	printf '  %-28s %4d passed %3d failed %3d skipped  %4d s\n' "$name" "$ok" "$bad" "$skip" \
 		$((SECONDS - start))
 	# cmocka prints the reason on the line before
-	awk -v skip="$skip_line" '$0 ~ skip { sub(/^(not )?ok [0-9]* */, "    skipped: "); print;
-		if (before !~ /^(not )?ok |^[0-9]+\.\.[0-9]+$/) print "      " before } { before = $0 }' "$log"
+	awk -v skip="$skip_line" '{ line = $0 } $0 ~ skip { sub(/^(not )?ok [0-9]* */, "    skipped: "); print;
+		if (before !~ /^(not )?ok |^[0-9]+\.\.[0-9]+$/) print "      " before } { before = line }' "$log"
 	[ "$bad" -eq 0 ] || grep -vE '^ok ' "$log" | tail -60 | sed 's/^/    /'
 }
 
