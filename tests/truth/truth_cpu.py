@@ -31,8 +31,8 @@ LOAD_THREADS = 9  # eight workers and the main thread
 
 BUSY_NS = 4_000_000  # a tick: threads below it are not what the load is about
 # The kernel subtracts the time that the host took from a virtual CPU (steal) from a thread's run time;
-# between two switches nobody else can see it.  On a virtual machine the bar of every thread is so much
-# wider, and three quarters of the threads must be within the bar itself.
+# between two switches nobody else can see it, and it falls on all spinning threads alike.  On a virtual
+# machine the bar of every thread is so much wider, and for three quarters of them by a third of that.
 with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
     STEAL_SHARE = 0.03 if " hypervisor" in cpuinfo.read() else 0
 GOOD_THREADS = 0.75
@@ -101,7 +101,7 @@ def schedstat_of_load(check, name):
     check.that(len(busy) >= LOAD_THREADS - 1, f"only {len(busy)} threads were busy")
     for got, expected, bar in busy:
         check.near(got, expected, bar + STEAL_SHARE * expected, "on-CPU of a thread")
-    good = [r for r in busy if abs(r[0] - r[1]) <= r[2]]
+    good = [r for r in busy if abs(r[0] - r[1]) <= r[2] + STEAL_SHARE / 3 * r[1]]
     check.that(len(good) >= GOOD_THREADS * len(busy), "not within the bar: "
                + ", ".join(f"{r[0]} for {r[1]} +- {r[2]}" for r in busy if r not in good))
 
