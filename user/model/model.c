@@ -131,13 +131,15 @@ static void apply_exec(struct model *m, const void *rec)
 
 	if (r->old_tid != r->head.tid) { /* a thread that is not the leader takes the leader's id */
 		HASH_FIND(hh, m->by_tid, &r->head.tid, sizeof(r->head.tid), leader);
-		if (leader && !leader->dead)
-			thread_end(m, leader, r->head.ts_ns);
 		if (leader)
 			thread_forget(m, leader);
 		thread_forget(m, t);
 		t->tid = r->head.tid;
 		HASH_ADD(hh, m->by_tid, tid, sizeof(t->tid), t);
+		if (leader && !leader->dead) { /* its last switch may come later, under the other id */
+			leader->tid = r->old_tid;
+			HASH_ADD(hh, m->by_tid, tid, sizeof(leader->tid), leader);
+		}
 	}
 	wait_close(m, t);
 	t->dropped = NULL;
