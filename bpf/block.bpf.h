@@ -167,7 +167,7 @@ static __always_inline void word_describe(struct thread *t, struct task_struct *
 	for (int i = 0; i < WORDS_SEEN; i++)
 		if (t->words_seen[i] == b->addr)
 			return;
-	w = emit_begin(now, task->pid, WIRE_WORD, sizeof(*w));
+	w = emit_begin(now, t->tid, WIRE_WORD, sizeof(*w));
 	if (!w)
 		return;
 	syscall_regs_read(&regs, task);

@@ -92,7 +92,7 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx)
 		futex_vector_read(&t->futex, ret);
 	if (in_window(now))
 		futex_count(&t->sums, &t->futex, ret);
-	rec = emit_begin(now, task->pid, WIRE_FUTEX, sizeof(*rec));
+	rec = emit_begin(now, t->tid, WIRE_FUTEX, sizeof(*rec));
 	if (rec) {
 		rec->enter_ns = t->futex.enter_ns;
 		rec->addr = t->futex.addr;

@@ -36,6 +36,11 @@ struct thread {
 	__u64 words_seen[WORDS_SEEN]; /* futex words already described by a WIRE_WORD */
 	struct futex_call futex;
 	struct wire_sums sums;
+	/*
+	 * As the last record had it.  A thread that calls exec takes its leader's id some time before
+	 * sched_process_exec tells so.
+	 */
+	__u32 tid;
 	__u32 tgid;
 	__u16 cpu;
 	__u8 state;	 /* enum wire_state */

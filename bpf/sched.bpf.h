@@ -101,7 +101,7 @@ static __always_inline void switch_in(struct thread *t, __u16 cpu, __u64 now)
 
 static __always_inline void emit_sums(struct thread *t, struct task_struct *task, __u64 now)
 {
-	struct wire_thread_sums *rec = emit_begin(now, task->pid, WIRE_SUMS, sizeof(*rec));
+	struct wire_thread_sums *rec = emit_begin(now, t->tid, WIRE_SUMS, sizeof(*rec));
 
 	if (!rec)
 		return;
@@ -143,7 +143,7 @@ static __always_inline void heal_switch_in(struct thread *t, struct task_struct 
 	if (t->settled && in_window(now))
 		count_loss(WIRE_LOSS_SWITCH);
 	thread_enter(t, WIRE_ON_CPU, in_ns);
-	emit_switch(0, task->pid, cpu, WIRE_UNKNOWN, WIRE_SWITCH_HEALED, NULL, in_ns);
+	emit_switch(0, t->tid, cpu, WIRE_UNKNOWN, WIRE_SWITCH_HEALED, NULL, in_ns);
 }
 
 SEC("tp_btf/sched_switch")
@@ -172,7 +172,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	}
 	if (in)
 		switch_in(in, cpu, now);
-	emit_switch(out ? prev->pid : 0, in ? next->pid : 0, cpu, state, flags, &block, now);
+	emit_switch(out ? out->tid : 0, in ? in->tid : 0, cpu, state, flags, &block, now);
 	if (state == WIRE_DEAD && out) {
 		__u32 tid = prev->pid;
 
@@ -216,7 +216,7 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 			waker->futex.wake_ns = now;
 		}
 	}
-	rec = emit_begin(now, task->pid, WIRE_WAKE, sizeof(*rec));
+	rec = emit_begin(now, t->tid, WIRE_WAKE, sizeof(*rec));
 	if (!rec)
 		return 0;
 	rec->waker_tid = current->pid;

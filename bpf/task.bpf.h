@@ -73,6 +73,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid)
 		return 0;
 	now = bpf_ktime_get_ns();
 	__builtin_memset(t->words_seen, 0, sizeof(t->words_seen));
+	t->tid = task->pid;
 	rec = emit_begin(now, task->pid, WIRE_EXEC, sizeof(*rec));
 	if (!rec)
 		return 0;
@@ -94,7 +95,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	if (!t)
 		return 0;
 	now = bpf_ktime_get_ns();
-	rec = emit_begin(now, task->pid, WIRE_EXIT, sizeof(*rec));
+	rec = emit_begin(now, t->tid, WIRE_EXIT, sizeof(*rec));
 	if (!rec)
 		return 0;
 	rec->tgid = task->tgid;

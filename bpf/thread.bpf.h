@@ -60,6 +60,7 @@ static __always_inline struct thread *thread_create(struct task_struct *task, __
 	t->born_ns = now;
 	t->since_ns = now;
 	t->start_ns = task->start_boottime;
+	t->tid = task->pid;
 	t->tgid = task->tgid;
 	t->cpu = ~0;
 	t->exec_ns = task->se.sum_exec_runtime;
@@ -110,7 +111,7 @@ static __always_inline void thread_sums(struct wire_thread_sums *ret, struct thr
 	if (now > window_end_ns)
 		now = window_end_ns;
 	ret->head.ts_ns = now;
-	ret->head.tid = task->pid;
+	ret->head.tid = t->tid;
 	ret->head.kind = WIRE_SUMS;
 	ret->head.size = sizeof(*ret);
 	ret->tgid = task->tgid;
