@@ -18,6 +18,7 @@ static const struct command *const commands[] = {
 	&cmd_attach,
 	&cmd_report,
 	&cmd_dump,
+	&cmd_doctor,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -34,6 +35,7 @@ static int usage(void)
 		     "  parascope --json-schema    schema of the JSON report\n"
 		     "  parascope --version\n\n"
 		     "examples:\n"
+		     "  parascope doctor                       does it work on this machine?\n"
 		     "  parascope attach -d 10s 4711           a live process, for ten seconds\n"
 		     "  parascope run -- python3 app.py        a command, from start to end\n"
 		     "  parascope attach -p 4711 -o trace      save what happened ...\n"
@@ -107,14 +109,14 @@ static int dispatch(int argc, char **argv, const struct origin *origin)
 int main(int argc, char **argv)
 {
 	struct origin origin = { 0 };
-	int err, code;
+	int code;
 
-	err = origin_save(&origin);
+	origin_save(&origin);
 	fill_standard_fds();
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN); /* writing says EPIPE instead */
 	signal(SIGXFSZ, SIG_IGN);
-	code = err ? cmd_failed() : dispatch(argc, argv, &origin);
+	code = dispatch(argc, argv, &origin);
 	origin_free(&origin);
 	return code;
 }

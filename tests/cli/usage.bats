@@ -33,11 +33,12 @@ golden() {
 @test "help of attach" { golden help-attach attach --help; golden help-attach attach -h; }
 @test "help of report" { golden help-report report --help; }
 @test "help of dump" { golden help-dump dump --help; }
+@test "help of doctor" { golden help-doctor doctor --help; }
 
 @test "every command in the list has help of its own" {
 	run tool --help
 	names=$(sed -n 's/^  \([a-z]*\)  .*/\1/p' <<<"$output" | sort -u)
-	[ "$(wc -w <<<"$names")" -ge 4 ]
+	[ "$(wc -w <<<"$names")" -ge 5 ]
 	for name in $names; do
 		run --separate-stderr tool "$name" --help
 		status_is 0
@@ -48,7 +49,7 @@ golden() {
 
 @test "help needs no rights" {
 	need_root
-	for name in "" run attach report dump; do
+	for name in "" run attach report dump doctor; do
 		# shellcheck disable=SC2086 # none is no argument
 		run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups \
 			"$PARASCOPE" $name --help

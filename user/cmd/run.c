@@ -172,6 +172,9 @@ static int run(int argc, char **argv, const struct origin *origin)
 			err = fail(-EINVAL, "no command: parascope run [options] -- COMMAND ...");
 		if (!err)
 			err = target_check_host();
+		if (!err && origin->err)
+			err = fail(origin->err, "cannot tell what the command inherits: %s",
+				   strerror(-origin->err));
 		if (!err)
 			code = launch_and_watch(&r, argv + first, origin);
 	}

@@ -21,6 +21,7 @@
 #include "user/base/unit.h"
 #include "user/cmd/cmd.h"
 #include "user/cmd/watch.h"
+#include "user/session/doctor.h"
 #include "user/session/enrich.h"
 #include "user/session/session.h"
 #include "user/target/facts.h"
@@ -161,7 +162,10 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 	w->enrich = enrich_new(take, w);
 	w->order = trace_order_new(ORDER_NS, enrich_put, w->enrich);
 	err = open_files(w);
-	return err ? err : session_open(&w->session, &session);
+	if (err)
+		return err;
+	err = session_open(&w->session, &session);
+	return err ? doctor_explain(err) : 0;
 }
 
 int watch_pending(const struct watch *w)

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* probe.c - looks at the kernel's BTF, symbol table and tracepoints; see probe.h. */
+/* probe.c - looks at the kernel's rights, types and tracepoints; see probe.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
+#include <linux/perf_event.h>
+#include <linux/seccomp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -17,10 +24,94 @@
 #include "user/base/fail.h"
 #include "user/session/probe.h"
 
-#define BTF_PATH "/sys/kernel/btf/vmlinux"
+#define FILES_NEEDED 64 /* maps, programs, links, perf events: 55 on Linux 6.18 */
 
-/* Number of arguments of a tracepoint's handler without its context, -1: no such tracepoint. */
-static int tracepoint_args(const struct btf *btf, const char *name)
+/* --- what a session has to know -------------------------------------------------------------- */
+
+int probe_kernel(struct probe *ret)
+{
+	unsigned long long limit;
+	struct btf *btf;
+	int err;
+
+	memset(ret, 0, sizeof(*ret));
+	err = probe_open_files(&limit);
+	if (err)
+		return err;
+	btf = probe_btf(&err);
+	if (!btf)
+		return err;
+	ret->prev_state = probe_tracepoint_args(btf, "sched_switch") >= 4;
+	ret->contention = probe_tracepoint_args(btf, "contention_begin") >= 2;
+	ret->wake_context = probe_preempt_count(btf);
+	btf__free(btf);
+	return 0;
+}
+
+/* --- rights ---------------------------------------------------------------------------------- */
+
+bool probe_capability(int cap)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return !syscall(SYS_capget, &head, sets) &&
+	       sets[CAP_TO_INDEX(cap)].effective & CAP_TO_MASK(cap);
+}
+
+/* The kernel reads the arguments before it looks at rights: EFAULT says that we got there. */
+int probe_bpf_call(void)
+{
+	return syscall(SYS_bpf, BPF_MAP_LOOKUP_ELEM, 1L, sizeof(uint64_t)) && errno == EFAULT
+		       ? 0
+		       : errno;
+}
+
+int probe_perf_call(void)
+{
+	return syscall(SYS_perf_event_open, 1L, -1, 0, -1, 0) && errno == EFAULT ? 0 : errno;
+}
+
+bool probe_seccomp(void)
+{
+	return prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
+}
+
+/* libbpf takes descriptors that are short for features that are missing. */
+int probe_open_files(unsigned long long *ret_limit)
+{
+	struct rlimit limit;
+
+	*ret_limit = 0;
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 0;
+	*ret_limit = limit.rlim_cur;
+	return limit.rlim_cur >= FILES_NEEDED
+		       ? 0
+		       : fail(-EMFILE, "%llu at most, %d are needed", *ret_limit, FILES_NEEDED);
+}
+
+/* --- types ----------------------------------------------------------------------------------- */
+
+struct btf *probe_btf(int *ret_err)
+{
+	int fd = open(PROBE_BTF_PATH, O_RDONLY | O_CLOEXEC);
+	struct btf *btf;
+
+	if (fd < 0) {
+		*ret_err = fail(-errno, "cannot read " PROBE_BTF_PATH ": %s", strerror(errno));
+		return NULL;
+	}
+	close(fd);
+	btf = btf__parse_raw(PROBE_BTF_PATH);
+	if (!btf)
+		*ret_err = fail(-errno, "cannot use " PROBE_BTF_PATH ": %s",
+				errno == ENOMEM ? strerror(errno)
+						: "it does not hold the kernel's types");
+	return btf;
+}
+
+int probe_tracepoint_args(const struct btf *btf, const char *name)
 {
 	const struct btf_type *t;
 	char type_name[64];
@@ -37,64 +128,17 @@ static int tracepoint_args(const struct btf *btf, const char *name)
 	return t && btf_is_func_proto(t) ? (int)btf_vlen(t) - 1 : -1;
 }
 
-/*
- * Can programs name this kernel variable?  The verifier finds its address in the symbol table, which
- * lacks data on kernels without CONFIG_KALLSYMS_ALL.  Asking it with a program of three instructions
- * is a hundred times faster than reading the table.
- */
-static bool has_variable(const struct btf *btf, const char *name)
+bool probe_preempt_count(const struct btf *btf)
 {
-	int id = btf__find_by_name_kind(btf, name, BTF_KIND_VAR);
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_BTF_ID, .imm = id },
-		{ .code = 0 },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	int fd;
-
-	if (id < 0)
-		return false;
-	fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "probe", "GPL", insns,
-			   sizeof(insns) / sizeof(insns[0]), NULL);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
+#if defined(__aarch64__)
+	(void)btf; /* in every thread's thread_info */
+	return true;
+#else
+	return probe_variable(btf, "__preempt_count") || probe_variable(btf, "pcpu_hot");
+#endif
 }
 
-int probe_kernel(struct probe *ret)
-{
-	struct btf *btf;
-	int err = 0;
-
-	memset(ret, 0, sizeof(*ret));
-	if (access(BTF_PATH, R_OK))
-		return fail(-EOPNOTSUPP,
-			    "cannot read " BTF_PATH ": %s: this kernel does not describe its types "
-			    "(CONFIG_DEBUG_INFO_BTF); parascope needs Linux 5.15 or newer with BTF",
-			    strerror(errno));
-	btf = btf__parse(BTF_PATH, NULL);
-	if (!btf)
-		return fail(-EOPNOTSUPP, "cannot use " BTF_PATH ": %s", strerror(errno));
-	ret->btf = true;
-	ret->prev_state = tracepoint_args(btf, "sched_switch") >= 4;
-	ret->contention = tracepoint_args(btf, "contention_begin") >= 2;
-	ret->wake_context = has_variable(btf, "__preempt_count") || has_variable(btf, "pcpu_hot");
-	if (btf__find_by_name_kind(btf, "bpf_iter__task", BTF_KIND_STRUCT) < 0)
-		err = fail(-EOPNOTSUPP, "this kernel has no task iterator for BPF: parascope needs "
-					"Linux 5.15 or newer");
-	btf__free(btf);
-	return err;
-}
-
-bool probe_has_rights(void)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	return !syscall(SYS_capget, &head, sets) &&
-	       sets[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
-}
+/* --- tracepoints ----------------------------------------------------------------------------- */
 
 /* A folder handle of a tracefs of our own that is mounted nowhere; -1 if not possible. */
 static int open_detached_tracefs(void)
@@ -110,48 +154,59 @@ static int open_detached_tracefs(void)
 	return dir;
 }
 
-static int open_tracefs(void)
+int probe_tracefs(const char **ret_place)
 {
 	static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
+	struct statfs fs;
+	int dir;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		int dir = open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-		if (dir >= 0 && !faccessat(dir, "events", F_OK, 0))
+		dir = open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (dir >= 0 && !fstatfs(dir, &fs) && fs.f_type == TRACEFS_MAGIC) {
+			if (ret_place)
+				*ret_place = places[i];
 			return dir;
+		}
 		if (dir >= 0)
 			close(dir);
 	}
-	return open_detached_tracefs();
+	if (ret_place)
+		*ret_place = NULL;
+	if (probe_kernel_memory() == PROBE_HELPER_REFUSED)
+		return fail(-EPERM, "tracefs is not mounted, and the kernel is locked down");
+	dir = open_detached_tracefs();
+	return dir >= 0 ? dir
+			: fail(-errno,
+			       "tracefs is not mounted, and parascope cannot open its own: "
+			       "%s",
+			       strerror(errno));
 }
 
-static int fail_look(int err, const char *what, const char *name, const char *remedy)
+int probe_tracepoint(int tracefs, const char *name)
 {
-	if (err == EPERM || err == EACCES)
-		return fail(-err, "cannot %s%s: " PROBE_RIGHTS, what, name);
-	return fail(-err, "cannot %s%s: %s%s", what, name, strerror(err), remedy);
-}
+	char path[128], text[32] = "";
+	ssize_t n;
+	int fd, err;
 
-int probe_tracepoint(const char *name)
-{
-	char path[128], text[32];
-	ssize_t n = -1;
-	int dir, fd, err;
-
-	dir = open_tracefs();
-	if (dir < 0)
-		return fail_look(errno, "reach tracefs", "", ": mount it on /sys/kernel/tracing");
 	snprintf(path, sizeof(path), "events/%s/id", name);
-	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-	err = errno;
-	close(dir);
+	fd = openat(tracefs, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return fail_look(err, "read tracepoint ", name, "");
+		return fail(-errno, "cannot read tracepoint %s: %s", name, strerror(errno));
 	n = read(fd, text, sizeof(text) - 1);
 	err = n < 0 ? errno : EIO;
 	close(fd);
-	if (n <= 0)
-		return fail_look(err, "read the id of tracepoint ", name, "");
-	text[n] = '\0';
-	return atoi(text);
+	return n > 0 ? atoi(text)
+		     : fail(-err, "cannot read the id of tracepoint %s: %s", name, strerror(err));
+}
+
+int probe_open_tracepoint(int id)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.config = (uint64_t)id,
+	};
+	long fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : (int)fd;
 }

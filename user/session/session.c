@@ -3,14 +3,10 @@
  * session.c - loads the collector, attaches it, moves its records out; see session.h.
  */
 #include <errno.h>
-#include <linux/perf_event.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +17,7 @@
 #include "user/base/fail.h"
 #include "user/base/syscall.h"
 #include "user/session/probe.h"
+#include "user/session/said.h"
 #include "user/session/session.h"
 
 #include "collector.skel.h"
@@ -32,7 +29,7 @@ enum {
 };
 
 #define MAX_LINKS 32
-#define FILES_NEEDED 64
+#define CANNOT_LOAD "cannot load the BPF programs"
 
 struct session {
 	struct collector *skel;
@@ -79,40 +76,6 @@ uint64_t session_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }
 
-/* What the verifier said last: the only words of libbpf that mean something to our reader. */
-static char verifier_said[256];
-static bool libbpf_loud;
-
-/* "prog 'NAME': -- BEGIN ...\n", a log that ends with the reason and a line of statistics. */
-static void keep_verifier(const char *text)
-{
-	const char *name = strchr(text, '\''), *line = strchr(text, '\n'), *reason = NULL;
-
-	while (line && *++line) {
-		if (strncmp(line, "processed ", 10) && strncmp(line, "-- ", 3) && *line != '\n')
-			reason = line;
-		line = strchr(line, '\n');
-	}
-	if (name && reason)
-		snprintf(verifier_said, sizeof(verifier_said), "%.*s: %.*s",
-			 (int)strcspn(name + 1, "'"), name + 1, (int)strcspn(reason, "\n"), reason);
-}
-
-static int libbpf_says(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	va_list again;
-	char *text;
-
-	va_copy(again, ap);
-	if (level == LIBBPF_WARN && strstr(fmt, "PROG LOAD LOG") &&
-	    vasprintf(&text, fmt, again) > 0) {
-		keep_verifier(text);
-		free(text);
-	}
-	va_end(again);
-	return libbpf_loud && level != LIBBPF_DEBUG ? vfprintf(stderr, fmt, ap) : 0;
-}
-
 static const char *remedy(int err)
 {
 	switch (err) {
@@ -129,11 +92,8 @@ static int fail_load(int err, const char *what)
 {
 	char why[128];
 
-	/* the verifier refuses with EACCES, too; and libbpf makes other errors of an EPERM */
-	if (!verifier_said[0] && (err == -EPERM || err == -EACCES || !probe_has_rights()))
-		return fail(-EPERM, "%s: " PROBE_RIGHTS, what);
-	if (verifier_said[0])
-		return fail(err, "%s: the kernel's verifier refused: %s", what, verifier_said);
+	if (*said_by_verifier())
+		return fail(err, "%s: the kernel's verifier refused: %s", what, said_by_verifier());
 	libbpf_strerror(err, why, sizeof(why));
 	return fail(err, "%s: %s%s", what, why, remedy(err));
 }
@@ -174,35 +134,36 @@ static struct bpf_program *find_program(struct session *s, const char *name)
 
 static int choose_syscall_programs(struct session *s, int *ids)
 {
+	int tracefs = probe_tracefs(NULL);
+
+	if (tracefs < 0)
+		return fail_in(tracefs, CANNOT_LOAD);
 	for (size_t i = 0; i < SYSCALL_PROGRAMS; i++) {
-		ids[i] = probe_tracepoint(syscall_programs[i].tracepoint);
-		if (ids[i] < 0 && syscall_programs[i].required)
-			return ids[i];
+		ids[i] = probe_tracepoint(tracefs, syscall_programs[i].tracepoint);
+		if (ids[i] < 0 && syscall_programs[i].required) {
+			close(tracefs);
+			return fail_in(ids[i], CANNOT_LOAD);
+		}
 		if (ids[i] < 0)
 			s->missing_sources++;
 		else
 			bpf_program__set_autoload(find_program(s, syscall_programs[i].prog), true);
 	}
+	close(tracefs);
 	s->missing_sources += !s->probe.contention;
 	return 0;
 }
 
 static int attach_tracepoint(struct session *s, struct bpf_program *prog, int id)
 {
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_TRACEPOINT,
-		.size = sizeof(attr),
-		.config = (uint64_t)id,
-	};
+	int fd = probe_open_tracepoint(id);
 	struct bpf_link *link;
-	long fd;
 
-	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
-		return fail_load(-errno, "cannot open a system call tracepoint");
-	link = bpf_program__attach_perf_event(prog, (int)fd);
+		return fail_load(fd, "cannot open a system call tracepoint");
+	link = bpf_program__attach_perf_event(prog, fd);
 	if (!link) {
-		close((int)fd);
+		close(fd);
 		return fail_load(-errno, "cannot attach to a system call tracepoint");
 	}
 	s->links[s->n_links++] = link;
@@ -235,6 +196,39 @@ static int attach_all(struct session *s, const int *ids)
 		else
 			s->links[s->n_links++] = link;
 	}
+	return 0;
+}
+
+/* Loaded in every session, not only where the kernel has more to offer. */
+static bool is_indispensable(const struct bpf_program *prog)
+{
+	const char *name = bpf_program__name(prog);
+
+	for (size_t i = 0; i < SYSCALL_PROGRAMS; i++)
+		if (!strcmp(syscall_programs[i].prog, name))
+			return syscall_programs[i].required;
+	return bpf_program__autoload(prog) || !strcmp(name, "on_waking");
+}
+
+int session_each_program(void (*see)(void *ctx, const struct session_program *program), void *ctx)
+{
+	struct collector *skel = collector__open();
+	struct bpf_program *prog;
+
+	if (!skel)
+		return fail_load(-errno, "cannot open the BPF object");
+	bpf_object__for_each_program(prog, skel->obj) {
+		struct session_program program = {
+			.section = bpf_program__section_name(prog),
+			.insns = bpf_program__insns(prog),
+			.n_insns = bpf_program__insn_cnt(prog),
+		};
+
+		program.section += *program.section == '?'; /* not loaded unless asked for */
+		if (is_indispensable(prog))
+			see(ctx, &program);
+	}
+	collector__destroy(skel);
 	return 0;
 }
 
@@ -278,7 +272,7 @@ static int load(struct session *s, const struct session_opts *opts)
 		return err;
 	err = collector__load(s->skel);
 	if (err)
-		return fail_load(err, "cannot load the BPF programs");
+		return fail_load(err, CANNOT_LOAD);
 	s->skel->bss->attaching = true;
 	if (opts->prog_stats) {
 		s->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
@@ -292,17 +286,6 @@ static int load(struct session *s, const struct session_opts *opts)
 	return err ? err : attach_all(s, ids);
 }
 
-/* libbpf takes descriptors that are short for features that are missing, and misleads. */
-static int check_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_NEEDED)
-		return 0;
-	return fail(-EMFILE, "cannot load the BPF programs with %llu open files at most: raise the "
-			     "limit (ulimit -n)", (unsigned long long)limit.rlim_cur);
-}
-
 int session_open(struct session **ret, const struct session_opts *opts)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
@@ -310,14 +293,9 @@ int session_open(struct session **ret, const struct session_opts *opts)
 
 	s->stats_fd = -1;
 	s->wake_fd = -1;
-	verifier_said[0] = '\0';
-	libbpf_loud = opts->verbose;
-	libbpf_set_print(libbpf_says);
-	err = check_descriptors();
-	if (!err)
-		err = probe_kernel(&s->probe);
-	if (!err)
-		err = load(s, opts);
+	said_begin(opts->verbose);
+	err = probe_kernel(&s->probe);
+	err = err ? fail_in(err, CANNOT_LOAD) : load(s, opts);
 	if (err) {
 		session_close(s);
 		return err;

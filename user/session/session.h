@@ -13,6 +13,7 @@
 #define PARASCOPE_SESSION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/wire.h"
@@ -30,8 +31,8 @@ struct session_opts {
 };
 
 /*
- * Load and attach everything; nothing is recorded for want of targets.  -EPERM: missing rights,
- * -EOPNOTSUPP: the kernel lacks something (named), -ENOMEM…; always with a message.
+ * Load and attach everything; nothing is recorded for want of targets.  -errno with a message that
+ * says what failed; what causes it is for doctor_explain() to find out.
  */
 int session_open(struct session **ret, const struct session_opts *opts);
 
@@ -63,6 +64,16 @@ int session_progs(const struct session *s, trace_sink sink, void *ctx);
 void session_memory(const struct session *s, __u64 *ret_maps_kib, __u64 *ret_ring_kib);
 
 void session_close(struct session *s);
+
+/* A program that every session loads, as it was compiled. */
+struct bpf_insn;
+struct session_program {
+	const char *section; /* ELF section, "tp_btf/sched_switch" */
+	const struct bpf_insn *insns;
+	size_t n_insns;
+};
+/* See all of them; needs no rights.  0 or -errno and message. */
+int session_each_program(void (*see)(void *ctx, const struct session_program *program), void *ctx);
 
 uint64_t session_now_ns(void); /* the clock of all records */
 

@@ -40,9 +40,8 @@ static int save_descriptors(struct origin *ret)
 	return err;
 }
 
-int origin_save(struct origin *ret)
+static int save(struct origin *ret)
 {
-	*ret = (struct origin){ 0 };
 	sigprocmask(SIG_SETMASK, NULL, &ret->mask);
 	sigemptyset(&ret->ignored);
 	for (int sig = 1; sig < NSIG; sig++) {
@@ -59,6 +58,13 @@ int origin_save(struct origin *ret)
 	return save_descriptors(ret);
 }
 
+int origin_save(struct origin *ret)
+{
+	*ret = (struct origin){ 0 };
+	ret->err = save(ret);
+	return ret->err;
+}
+
 void origin_free(struct origin *origin)
 {
 	free(origin->fds);
@@ -67,9 +73,14 @@ void origin_free(struct origin *origin)
 
 static int close_range_at_exec(unsigned first, unsigned last)
 {
-	if (first > last)
+	if (first > last || !syscall(SYS_close_range, first, last, CLOSE_RANGE_CLOEXEC))
 		return 0;
-	return syscall(SYS_close_range, first, last, CLOSE_RANGE_CLOEXEC) ? -errno : 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	/* before 5.11; a kernel so old is refused later, and shall be told why */
+	for (unsigned fd = first; fd <= last && fd < (unsigned)sysconf(_SC_OPEN_MAX); fd++)
+		fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+	return 0;
 }
 
 static int restore_descriptors(const struct origin *origin)

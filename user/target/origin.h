@@ -19,11 +19,13 @@ struct origin {
 	struct rlimit limits[RLIM_NLIMITS];
 	int *fds; /* that were open, rising */
 	size_t n, cap;
+	int err; /* of origin_save() */
 };
 
 /*
  * To be called first in main: before a signal is blocked or handled, a limit raised, a file opened,
- * or /dev/null put on a standard descriptor that was closed.
+ * or /dev/null put on a standard descriptor that was closed.  An error is kept in ret->err: it does
+ * not matter to commands that launch nothing.
  */
 int origin_save(struct origin *ret);
 void origin_free(struct origin *origin);

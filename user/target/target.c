@@ -2,6 +2,7 @@
 /* target.c - resolves what the user named to processes; see target.h. */
 #include <errno.h>
 #include <fnmatch.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,9 @@ static int read_tgid(pid_t id, const char *what, pid_t *ret_tgid)
 	struct proc_status status;
 	int err = proc_read_status(id, &status);
 
+	if (err == -EPERM || (err == -ESRCH && (!kill(id, 0) || errno == EPERM)))
+		return fail(err, "%s %d is hidden: /proc is mounted with hidepid, and without "
+			    "CAP_SYS_PTRACE it shows only your own", what, id);
 	if (err == -ESRCH)
 		return fail(err, "no %s %d", what, id);
 	if (!err)
@@ -228,38 +232,43 @@ void target_list_free(struct target_list *list)
 
 /* --- host ------------------------------------------------------------------------------------ */
 
-static int check_namespace(const char *path, ino_t initial, const char *kind)
+int target_initial_ns(enum target_ns ns)
 {
+	static const struct {
+		const char *path;
+		ino_t initial;
+	} namespaces[] = {
+		[TARGET_USER_NS] = { "/proc/self/ns/user", INITIAL_USER_NS },
+		[TARGET_PID_NS] = { "/proc/self/ns/pid", INITIAL_PID_NS },
+	};
 	struct stat st;
 
-	if (stat(path, &st)) {
-		if (errno == ENOENT) /* a kernel without such namespaces has only the initial one */
-			return 0;
-		return fail(-EPERM, "cannot read %s: %s", path, strerror(errno));
-	}
-	if (st.st_ino != initial)
-		return fail(-EPERM, "parascope runs inside a container (its %s namespace is not "
-			    "the initial one), where the kernel refuses BPF or ids mean something "
-			    "else; run it on the host", kind);
-	return 0;
+	if (!stat(namespaces[ns].path, &st))
+		return st.st_ino == namespaces[ns].initial;
+	/* a kernel without such namespaces has only the initial one */
+	return errno == ENOENT && !access("/proc/self/ns", F_OK) ? 1 : -errno;
 }
 
 /* /proc/self is looked up in the PID namespace that /proc was mounted in. */
-static int check_proc(void)
+bool target_proc_is_ours(void)
 {
 	char self[16] = "", want[16];
 
 	snprintf(want, sizeof(want), "%d", getpid());
-	if (readlink("/proc/self", self, sizeof(self) - 1) < 0 || strcmp(self, want))
-		return fail(-EPERM, "/proc does not show this machine's processes; mount it");
-	return 0;
+	return readlink("/proc/self", self, sizeof(self) - 1) > 0 && !strcmp(self, want);
 }
 
 int target_check_host(void)
 {
-	int err = check_namespace("/proc/self/ns/user", INITIAL_USER_NS, "user");
+	static const char *const kinds[] = { [TARGET_USER_NS] = "user", [TARGET_PID_NS] = "PID" };
 
-	if (!err)
-		err = check_namespace("/proc/self/ns/pid", INITIAL_PID_NS, "PID");
-	return err ? err : check_proc();
+	for (enum target_ns ns = TARGET_USER_NS; ns <= TARGET_PID_NS; ns++)
+		if (!target_initial_ns(ns))
+			return fail(-EPERM, "parascope runs inside a container (its %s namespace "
+				    "is not the initial one), where the kernel refuses BPF or ids "
+				    "mean something else; run it on the host", kinds[ns]);
+	if (!target_proc_is_ours())
+		return fail(-EPERM, "/proc does not show this machine's processes; mount it: "
+			    "mount -t proc proc /proc");
+	return 0;
 }

@@ -59,4 +59,12 @@ void target_list_free(struct target_list *list);
  */
 int target_check_host(void);
 
+/* The parts of it.  1: this process is in the initial namespace, 0: not, -errno: cannot tell. */
+enum target_ns {
+	TARGET_USER_NS,
+	TARGET_PID_NS,
+};
+int target_initial_ns(enum target_ns ns);
+bool target_proc_is_ours(void);
+
 #endif
