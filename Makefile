@@ -39,11 +39,12 @@ OBJ     := $(SRC:%.c=$(O)/%.o) $(O)/schema.o
 WLSRC   := $(wildcard workloads/*.c)
 UNIT    := $(patsubst tests/unit/%_test.c,$(O)/unit/%_test,$(wildcard tests/unit/*_test.c))
 BPFTEST := $(patsubst tests/bpf/%.c,$(O)/bpftest/%,$(wildcard tests/bpf/*.c))
-PACKAGES = $(shell sed -e '/^\#/d' -e 's/[[:space:]].*//' .packages)
+PACKAGES = $(shell sed -e '/^\#/d' $(if $(VM),,-e '/\[vm\]/d') -e 's/[[:space:]].*//' .packages)
 MISSING  = $(shell dpkg-query -W -f '$${db:Status-Status} $${Package}\n' $(PACKAGES) 2>/dev/null \
 	| sed -n 's/^installed //p' | sort -u | comm -13 - <(printf '%s\n' $(PACKAGES) | sort -u))
 
-.PHONY: all help deps demo check lint bench-bpf install uninstall clean vmlinux-check FORCE
+.PHONY: all help deps deps-vm demo check check-vm arm64 lint bench-bpf install uninstall clean \
+	vmlinux-check FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -52,7 +53,7 @@ all: $(O)/parascope $(O)/workload ## build the program and the workloads
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo 'Knobs: V=1 (show commands) DEBUG=1 (-O0) SAN=1 (address and undefined sanitizers)'
-	@echo '       WERROR=1 CC= CLANG= BPFTOOL= prefix= DESTDIR='
+	@echo '       WERROR=1 CC= CLANG= BPFTOOL= prefix= DESTDIR= ONLY="unit cli" KERNELS="6.1 newest"'
 
 deps: ## install what is missing (Debian packages of .packages)
 	@missing="$(MISSING)"; [ -z "$$missing" ] && exit 0; \
@@ -63,6 +64,9 @@ deps: ## install what is missing (Debian packages of .packages)
 		echo "missing packages; as root: apt-get install $$missing" >&2; exit 1; \
 	fi
 
+deps-vm: ## the same and what check-vm needs
+	@$(MAKE) --no-print-directory deps VM=1
+
 demo: deps ## attach to a live Python process and print its contention report (root)
 	@$(MAKE) --no-print-directory all
 	@tests/demo.sh $(O)
@@ -70,6 +74,17 @@ demo: deps ## attach to a live Python process and print its contention report (r
 check: deps ## all tests (root; without it the tests that load BPF are skipped)
 	@$(MAKE) --no-print-directory all tests-build
 	@tests/run.sh $(O) $(ONLY)
+
+KERNELS ?= 6.1 6.12 newest 6.1-arm64 6.12-arm64 5.10
+check-vm: deps-vm ## load and truth tests under other kernels in QEMU (KERNELS="6.1 6.12 ...")
+	@$(MAKE) --no-print-directory all tests-build $(if $(findstring arm64,$(KERNELS)),arm64)
+	@KERNELS="$(KERNELS)" tests/run.sh $(O) vm
+
+arm64: deps-vm ## cross-compile into .output/arm64
+	@sysroot=$$(tests/vm/cache.sh root arm64) || { echo "$$sysroot" >&2; exit 1; }; \
+	$(MAKE) --no-print-directory O=$(O)/arm64 ARCH=arm64 AR=aarch64-linux-gnu-ar \
+		LD=aarch64-linux-gnu-ld CC="aarch64-linux-gnu-gcc --sysroot=$$sysroot" \
+		all $(O)/arm64/bpftest/load
 
 .PHONY: tests-build
 tests-build: all $(UNIT) $(BPFTEST)
@@ -95,7 +110,7 @@ $(O)/collector.skel.h: $(O)/collector.o
 	$(Q)$(BPFTOOL) gen skeleton $< name collector > $@
 
 vmlinux-check: $(O)/parascope.bpf.o ## compare vmlinux/vmlinux.h with this kernel's types (or BTF=FILE)
-	$(Q)tests/vmlinux-check.sh $< $(BTF)
+	$(Q)/usr/bin/python3 tests/vmlinux-check.py $< $(BTF)
 
 # --- program, workloads, tests -----------------------------------------------------------------
 $(O)/version.h: FORCE | $(O)

@@ -58,8 +58,8 @@ static __always_inline void syscall_regs_read(struct syscall_regs *ret, struct t
 }
 
 /*
- * Is the current context an interrupt, i.e. is `current` a bystander?  The counter is a per-CPU
- * variable on x86: pcpu_hot.preempt_count from 6.2 (64701838bf05) to 6.14, __preempt_count before
+ * Is the current context an interrupt, i.e. is `current` a bystander?  The counter belongs to the
+ * thread on arm64 (arch/arm64/include/asm/thread_info.h) and is a per-CPU variable on x86: pcpu_hot.preempt_count from 6.2 (64701838bf05) to 6.14, __preempt_count before
  * and since (01c7bc5198e9).  A kernel whose symbol table lacks data (no CONFIG_KALLSYMS_ALL) refuses
  * a program that names either: user space then loads on_waking instead of on_waking_context.
  */
@@ -80,10 +80,10 @@ static __always_inline int in_interrupt(void)
 			  PREEMPT_IRQ_MASK);
 	return -1;
 }
-#else
+#elif defined(__TARGET_ARCH_arm64)
 static __always_inline int in_interrupt(void)
 {
-	return -1;
+	return !!(bpf_get_current_task_btf()->thread_info.preempt_count & PREEMPT_IRQ_MASK);
 }
 #endif
 

@@ -14,13 +14,15 @@
 #define ERESTARTSYS 512 /* up to ERESTART_RESTARTBLOCK 516: a signal came */
 #define ERESTART_LAST 516
 
-static __always_inline int futex_enter(struct trace_event_raw_sys_enter *ctx, long nr)
+static __always_inline int futex_enter(struct trace_event_raw_sys_enter *ctx, long nr, bool second)
 {
 	struct thread *t = thread_find(bpf_get_current_task_btf());
 	__u64 args[4];
 
-	if (!t)
+	if (!t || (second && t->futex.active))
 		return 0;
+	if (t->futex.active && in_window(bpf_ktime_get_ns())) /* nobody saw the last one return */
+		count_loss(WIRE_LOSS_SKIPPED);
 	args[0] = ctx->args[0];
 	args[1] = ctx->args[1];
 	args[2] = ctx->args[2];
@@ -72,7 +74,7 @@ static __always_inline __u64 futex_exit_ns(const struct thread *t)
 	return t->futex.wake_ns ? t->futex.wake_ns : bpf_ktime_get_ns();
 }
 
-static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx)
+static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx, bool second)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *t = thread_find(task);
@@ -80,12 +82,12 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx)
 	long ret = ctx->ret;
 	__u64 now;
 
-	if (!t)
+	if (!t || (second && !t->futex.active))
 		return 0;
 	now = futex_exit_ns(t);
 	if (!t->futex.active) {
 		if (in_window(now))
-			count_loss(WIRE_LOSS_UNMATCHED);
+			count_loss(preemptible ? WIRE_LOSS_SKIPPED : WIRE_LOSS_UNMATCHED);
 		return 0;
 	}
 	if (t->futex.vector && ret > 0)
@@ -109,17 +111,18 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx)
 	return 0;
 }
 
-#define FUTEX_PROGRAMS(call)                                                                       \
+#define FUTEX_PAIR(call, name, second)                                                             \
 	SEC("?tp/syscalls/sys_enter_" #call)                                                       \
-	int on_enter_##call(struct trace_event_raw_sys_enter *ctx)                                 \
+	int on_enter_##name(struct trace_event_raw_sys_enter *ctx)                                 \
 	{                                                                                          \
-		return futex_enter(ctx, NR_##call);                                                \
+		return futex_enter(ctx, NR_##call, second);                                        \
 	}                                                                                          \
 	SEC("?tp/syscalls/sys_exit_" #call)                                                        \
-	int on_exit_##call(struct trace_event_raw_sys_exit *ctx)                                   \
+	int on_exit_##name(struct trace_event_raw_sys_exit *ctx)                                   \
 	{                                                                                          \
-		return futex_exit(ctx);                                                            \
+		return futex_exit(ctx, second);                                                    \
 	}
+#define FUTEX_PROGRAMS(call) FUTEX_PAIR(call, call, false) FUTEX_PAIR(call, call##_2, true)
 
 FUTEX_PROGRAMS(futex)
 FUTEX_PROGRAMS(futex_waitv)   /* since 5.16 */

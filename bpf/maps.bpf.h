@@ -48,7 +48,7 @@ struct thread {
 	__u8 klock;	 /* inside a contended sleeping kernel lock */
 	__u8 word_slot;
 	__u8 settled; /* saw its first event: the state is no longer the iterator's guess */
-	__u8 pad;
+	__u8 exited;  /* its WIRE_EXIT is written */
 };
 
 struct {
@@ -95,6 +95,13 @@ struct {
 const volatile struct wire_config config = {};
 const volatile __u8 syscall_state[WIRE_SYSCALLS] = {}; /* enum wire_state by system call */
 const volatile bool has_prev_state = true; /* sched_switch tells prev_state, since 5.18 */
+/*
+ * Programs outside of the scheduler can be preempted (7.2: trace_call_bpf_faultable(), SRCU around
+ * tracepoints).  While one is, the kernel skips it for all other threads on that CPU and counts a
+ * miss.  What it should have done is then done by another: a twin (futex.bpf.h), or the scheduler's
+ * programs, which always run.
+ */
+const volatile bool preemptible = false;
 
 /*
  * The window: only time and counts inside [window_begin_ns, window_end_ns) are added up.  Threads

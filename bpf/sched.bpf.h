@@ -99,6 +99,22 @@ static __always_inline void switch_in(struct thread *t, __u16 cpu, __u64 now)
 	thread_enter(t, WIRE_ON_CPU, now);
 }
 
+/* Once for each thread, whoever calls first. */
+static __always_inline void emit_exit(struct thread *t, struct task_struct *task, __u64 now)
+{
+	struct wire_exit *rec;
+
+	if (t->exited)
+		return;
+	t->exited = true;
+	rec = emit_begin(now, t->tid, WIRE_EXIT, sizeof(*rec));
+	if (!rec)
+		return;
+	rec->tgid = task->tgid;
+	rec->code = task->exit_code;
+	emit_end(rec);
+}
+
 static __always_inline void emit_sums(struct thread *t, struct task_struct *task, __u64 now)
 {
 	struct wire_thread_sums *rec = emit_begin(now, t->tid, WIRE_SUMS, sizeof(*rec));
@@ -176,6 +192,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (state == WIRE_DEAD && out) {
 		__u32 tid = prev->pid;
 
+		if (preemptible) /* on_exit may have been skipped */
+			emit_exit(out, prev, now);
 		emit_sums(out, prev, now);
 		if (fallback_used)
 			bpf_map_delete_elem(&threads_fallback, &tid);
@@ -240,12 +258,6 @@ SEC("?tp_btf/sched_waking")
 int BPF_PROG(on_waking_context, struct task_struct *task)
 {
 	return woken(task, 0, in_interrupt());
-}
-
-SEC("tp_btf/sched_wakeup_new")
-int BPF_PROG(on_wakeup_new, struct task_struct *task)
-{
-	return woken(task, WIRE_WAKE_NEW, 0);
 }
 
 /*

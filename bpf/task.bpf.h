@@ -35,8 +35,7 @@ static __always_inline bool is_named(struct task_struct *task)
 }
 
 /* current is the parent; the child is complete but has not run yet. */
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+static __always_inline int forked(struct task_struct *parent, struct task_struct *child)
 {
 	struct thread *p = thread_find(parent), *t;
 	struct wire_task *rec;
@@ -60,6 +59,21 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	__builtin_memset(&rec->block, 0, sizeof(rec->block));
 	emit_end(rec);
 	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	return forked(parent, child);
+}
+
+/* current is the parent still, and cannot be preempted. */
+SEC("tp_btf/sched_wakeup_new")
+int BPF_PROG(on_wakeup_new, struct task_struct *task)
+{
+	if (preemptible && !thread_find(task)) /* on_fork may have been skipped */
+		forked(bpf_get_current_task_btf(), task);
+	return woken(task, WIRE_WAKE_NEW, 0);
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -89,18 +103,9 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
 	struct thread *t = thread_find(task);
-	struct wire_exit *rec;
-	__u64 now;
 
-	if (!t)
-		return 0;
-	now = bpf_ktime_get_ns();
-	rec = emit_begin(now, t->tid, WIRE_EXIT, sizeof(*rec));
-	if (!rec)
-		return 0;
-	rec->tgid = task->tgid;
-	rec->code = task->exit_code;
-	emit_end(rec);
+	if (t)
+		emit_exit(t, task, bpf_ktime_get_ns());
 	return 0;
 }
 

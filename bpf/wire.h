@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #endif
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define WIRE_COMM_LEN 16
 #define WIRE_SYSCALLS 512 /* syscall numbers below this one are classified */
 
@@ -277,9 +277,10 @@ enum wire_loss_kind {
 	WIRE_LOSS_CLOCK,       /* time went backwards between two events */
 	WIRE_LOSS_UNMATCHED,   /* a futex call returned that nobody saw begin */
 	WIRE_LOSS_SWITCH,      /* switches that were not shown to us: the time is known all the same */
+	WIRE_LOSS_SKIPPED,     /* neither of two programs ran for an event */
 	WIRE_LOSS_KERNEL_KINDS, /* the ones above are counted by the BPF programs */
 	WIRE_LOSS_RECEIVED = WIRE_LOSS_KERNEL_KINDS,
-	WIRE_LOSS_RECURSION, /* program runs skipped by the kernel */
+	WIRE_LOSS_RECURSION, /* runs skipped of programs that no other replaces */
 	WIRE_LOSS_LATE,	     /* records that came too late to be put in order */
 	WIRE_LOSS_SHARED,    /* shared futex words whose file could not be found */
 	WIRE_LOSS_SOURCE,    /* optional event sources this kernel does not have */

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # run.sh BUILD [ONLY...] - every test, each kind in its own runner, all speaking TAP; one closing
-# line.  ONLY: lint unit fixtures bpf cli truth (default: all).  A log is shown only on failure.
+# line.  ONLY: lint unit fixtures bpf cli truth (default: all of these) vm (kernels of $KERNELS).  A log
+# is shown only on failure.
 set -u
 build=$(realpath "${1:-.output}")
 shift
@@ -59,6 +60,10 @@ for kind in $kinds; do
 	done ;;
 	truth) needs_root truth && for t in tests/truth/truth_*.py; do
 		run "$(basename "$t" .py)" 400 /usr/bin/python3 "$t" "$build"
+	done ;;
+	vm) for k in ${KERNELS:-6.1}; do
+		run "vm-$k" 1800 tests/vm/vm.sh "$build" "$k"
+		sed -n 's/^## /      /p' "$logs/vm-$k.log"
 	done ;;
 	*) echo "no kind of test is called $kind" >&2 && exit 2 ;;
 	esac

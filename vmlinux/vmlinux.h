@@ -75,6 +75,10 @@ struct pt_regs {
 	u64 orig_x0;
 	s32 syscallno;
 };
+
+struct thread_info {
+	u64 preempt_count; /* the upper half tells whether to reschedule */
+};
 #endif
 
 struct pid_namespace;
@@ -94,9 +98,12 @@ struct sched_entity {
 };
 
 struct task_struct {
+#if defined(__TARGET_ARCH_arm64)
+	struct thread_info thread_info;
+#endif
 	unsigned int __state;
 	unsigned int flags;
-	int on_cpu;
+	unsigned int on_cpu; /* int, u8 since 7.2: libbpf adapts the width of unsigned loads only */
 	struct sched_entity se;
 	unsigned in_iowait : 1;
 	pid_t pid;

@@ -18,6 +18,11 @@ import traceback
 
 import jsonschema
 
+# In a machine that QEMU emulates (tests/vm) an instruction takes up to a hundred times as long, and all
+# virtual CPUs take turns on one real CPU: between two instructions of a thread others can run for
+# milliseconds.  Counts stay exact there; times get tolerances of their own, see emulated().
+EMULATED = "PARASCOPE_EMULATED" in os.environ
+
 # Nothing here needs so long on an idle machine; it only keeps a hung program from hanging the tests.
 TIMEOUT_S = 120
 # A poll that a loaded machine makes late does no harm: it only ends a wait.
@@ -38,6 +43,11 @@ SKIP_CODE = 77  # of a workload: the kernel lacks what it needs
 _tests = []
 _children = []
 _folder = None
+
+
+def emulated(there, usual):
+    """The tolerance to use: there in an emulated machine, usual everywhere else."""
+    return there if EMULATED else usual
 
 
 class Skip(Exception):
@@ -447,7 +457,12 @@ class Check:
         self.whole(report)
         loss = {l["key"]: l["count"] for l in report["quality"]["loss"] if l["count"]}
         hidden = loss.get("switch") and loss.get("late") and not report["quality"]["dropped"]
-        if not self.that(report["quality"]["complete"] or hidden, "the report is incomplete"):
+        # programs that can be preempted (7.2) take so long in an emulated machine that now and then
+        # one and its twin are, at once; what that loses is counted
+        bad = set(loss) - {"made", "received", "late", "unmatched", "storage"}
+        twins = EMULATED and bad == {"skipped"} and loss["skipped"] <= 0.001 * loss["made"]
+        if not self.that(report["quality"]["complete"] or hidden or twins,
+                         "the report is incomplete"):
             self.lines.append(str(loss))
 
 

@@ -5,14 +5,14 @@ import shutil
 import subprocess
 
 from lib import (PARASCOPE, PYTHON, TIMEOUT_S, WORKLOAD, Skip, Workload, attach_for, cases,
-                 load_truth, lock_at, main, only, process_cpu_ns, process_of, run, run_workload,
+                 emulated, load_truth, lock_at, main, only, process_cpu_ns, process_of, run, run_workload,
                  start, temp, test, threads_by_tid, wait_for)
 
 # CPU burnt before and after an exec, each.
 BURN_NS = 30_000_000
 FORKS = 300
 REUSES = 20  # processes with the same pid
-CLOCK_SHARE = 0.01  # against a process's own CPU clock, which is read a little before its end
+CLOCK_SHARE = emulated(0.10, 0.01)  # against a process's own CPU clock, which is read a little before its end
 
 BURN = f"""
 import os, sys, threading, time

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The verdict and who is to blame, on workloads whose trouble is known."""
-from lib import Workload, attach_for, lock_at, main, only, run_workload, test, wait_asleep
+from lib import Workload, attach_for, emulated, lock_at, main, only, run_workload, test, wait_asleep
 
 # The bar of the project for the time waited for a GIL.
-GIL_WAIT_SHARE = 0.02
-PER_WAIT_NS = 5000
+GIL_WAIT_SHARE = emulated(0.10, 0.02)
+PER_WAIT_NS = emulated(500_000, 5000)
 # Hogs: blame is seen from the kernel's wake-ups, the program's from its own clock after them.
 BLAME_SHARE = 0.10
 

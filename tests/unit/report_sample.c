@@ -62,6 +62,7 @@ static void set_losses(struct report_quality *q)
 		{ "clock", "times when the clock went backwards", 0 },
 		{ "unmatched", "futex calls whose begin was not seen", 0 },
 		{ "switch", "switches not shown by the kernel", 0 },
+		{ "skipped", "events not told by the kernel", 0 },
 		{ "received", "records received", 0 },
 		{ "recursion", "program runs skipped", 0 },
 		{ "late", "records out of order", 0 },

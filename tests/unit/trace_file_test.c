@@ -293,16 +293,18 @@ static void test_other_versions(void **state)
 	save("trace", 1);
 	len = load("trace", data, sizeof(data));
 	for (int at = 8; at <= 10; at += 2) {
-		for (int version = 0; version <= 2; version += 2) {
+		int ours = data[at];
+
+		for (int version = ours - 1; version <= ours + 1; version += 2) {
 			uint32_t crc;
 
 			data[at] = (unsigned char)version;
 			crc = (uint32_t)crc32(0, data, 12);
 			memcpy(data + 12, &crc, 4);
 			store("other", data, len);
-			refused("other", -EPROTO, version ? "newer" : "older");
+			refused("other", -EPROTO, version > ours ? "newer" : "older");
 		}
-		data[at] = 1;
+		data[at] = (unsigned char)ours;
 	}
 }
 

@@ -422,6 +422,7 @@ static const struct {
 	[WIRE_LOSS_CLOCK] = { "clock", "events with a time before the last one", true },
 	[WIRE_LOSS_UNMATCHED] = { "unmatched", "futex returns without a known begin", true },
 	[WIRE_LOSS_SWITCH] = { "switch", "switches not shown by the kernel, their time is known", true },
+	[WIRE_LOSS_SKIPPED] = { "skipped", "events that the kernel did not tell", false },
 	[WIRE_LOSS_RECEIVED] = { "received", "records received", true },
 	[WIRE_LOSS_RECURSION] = { "recursion", "program runs skipped by the kernel", false },
 	[WIRE_LOSS_LATE] = { "late", "records too late to be put in order", true },

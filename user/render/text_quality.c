@@ -25,6 +25,7 @@ static const struct {
 	{ "clock", "harmless unless there are many" },
 	{ "unmatched", "they were under way when watching began" },
 	{ "switch", "taken from the scheduler's own clock: nothing is missing" },
+	{ "skipped", "counts of waits or threads may be too low" },
 	{ "recursion", "some numbers may be too low" },
 	{ "late", "give the ring more room, or the machine less to do" },
 	{ "shared", "they are shown apart in each process" },

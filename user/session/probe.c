@@ -24,7 +24,7 @@
 #include "user/base/fail.h"
 #include "user/session/probe.h"
 
-#define FILES_NEEDED 64 /* maps, programs, links, perf events: 55 on Linux 6.18 */
+#define FILES_NEEDED 128 /* maps, programs, links, perf events: 55 on Linux 6.18 */
 
 /* --- what a session has to know -------------------------------------------------------------- */
 
@@ -44,6 +44,8 @@ int probe_kernel(struct probe *ret)
 	ret->prev_state = probe_tracepoint_args(btf, "sched_switch") >= 4;
 	ret->contention = probe_tracepoint_args(btf, "contention_begin") >= 2;
 	ret->wake_context = probe_preempt_count(btf);
+	ret->preemptible =
+		btf__find_by_name_kind(btf, "trace_call_bpf_faultable", BTF_KIND_FUNC) >= 0;
 	btf__free(btf);
 	return 0;
 }

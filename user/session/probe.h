@@ -18,6 +18,7 @@ struct probe {
 	bool prev_state;   /* sched_switch passes prev_state (5.18) */
 	bool wake_context; /* interrupts are told from threads: probe_preempt_count() */
 	bool contention;   /* lock:contention_begin/end (5.19) */
+	bool preemptible;  /* programs at system calls can be preempted (7.2), and are skipped then */
 };
 
 /* -EMFILE, -EOPNOTSUPP with message if something is missing without which libbpf would mislead. */

@@ -28,7 +28,7 @@ enum {
 	ITER_SUMS,
 };
 
-#define MAX_LINKS 32
+#define MAX_LINKS 48
 #define CANNOT_LOAD "cannot load the BPF programs"
 
 struct session {
@@ -118,6 +118,7 @@ static void configure(struct session *s, const struct session_opts *opts)
 	skel->rodata->config.test_no_storage = opts->test_no_storage;
 	skel->rodata->config.ring_wake_bytes = s->ring_bytes / 4;
 	skel->rodata->has_prev_state = s->probe.prev_state;
+	skel->rodata->preemptible = s->probe.preemptible;
 	for (int nr = 0; nr < WIRE_SYSCALLS; nr++)
 		skel->rodata->syscall_state[nr] = syscall_state(nr);
 	bpf_program__set_autoload(s->probe.wake_context ? skel->progs.on_waking_context
@@ -127,8 +128,12 @@ static void configure(struct session *s, const struct session_opts *opts)
 	bpf_program__set_autoload(skel->progs.on_contention_end, s->probe.contention);
 }
 
-static struct bpf_program *find_program(struct session *s, const char *name)
+/* The program of a system call, or its twin (`preemptible` in bpf/maps.bpf.h). */
+static struct bpf_program *syscall_program(struct session *s, size_t row, bool second)
 {
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s", syscall_programs[row].prog, second ? "_2" : "");
 	return bpf_object__find_program_by_name(s->skel->obj, name);
 }
 
@@ -144,10 +149,9 @@ static int choose_syscall_programs(struct session *s, int *ids)
 			close(tracefs);
 			return fail_in(ids[i], CANNOT_LOAD);
 		}
-		if (ids[i] < 0)
-			s->missing_sources++;
-		else
-			bpf_program__set_autoload(find_program(s, syscall_programs[i].prog), true);
+		s->missing_sources += ids[i] < 0;
+		for (int second = 0; ids[i] >= 0 && second <= s->probe.preemptible; second++)
+			bpf_program__set_autoload(syscall_program(s, i, second), true);
 	}
 	close(tracefs);
 	s->missing_sources += !s->probe.contention;
@@ -175,13 +179,12 @@ static int attach_all(struct session *s, const int *ids)
 	struct bpf_program *prog;
 	int err;
 
-	for (size_t i = 0; i < SYSCALL_PROGRAMS; i++) {
-		if (ids[i] < 0)
-			continue;
-		err = attach_tracepoint(s, find_program(s, syscall_programs[i].prog), ids[i]);
-		if (err)
-			return err;
-	}
+	for (size_t i = 0; i < SYSCALL_PROGRAMS; i++)
+		for (int second = 0; ids[i] >= 0 && second <= s->probe.preemptible; second++) {
+			err = attach_tracepoint(s, syscall_program(s, i, second), ids[i]);
+			if (err)
+				return err;
+		}
 	bpf_object__for_each_program(prog, s->skel->obj) {
 		struct bpf_link *link;
 
@@ -388,6 +391,14 @@ int session_sums(struct session *s, trace_sink sink, void *ctx)
 	return run_iterator(s, ITER_SUMS, sink, ctx);
 }
 
+/* Is what this program misses done by another?  See `preemptible` in bpf/maps.bpf.h. */
+static bool is_replaced(const struct session *s, const struct bpf_program *prog)
+{
+	return s->probe.preemptible && (bpf_program__type(prog) == BPF_PROG_TYPE_TRACEPOINT ||
+					prog == s->skel->progs.on_fork ||
+					prog == s->skel->progs.on_exit);
+}
+
 static uint64_t recursion_misses(const struct session *s)
 {
 	struct bpf_program *prog;
@@ -397,7 +408,7 @@ static uint64_t recursion_misses(const struct session *s)
 		struct bpf_prog_info info = { 0 };
 		uint32_t len = sizeof(info);
 
-		if (bpf_program__fd(prog) >= 0 &&
+		if (bpf_program__fd(prog) >= 0 && !is_replaced(s, prog) &&
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
 			misses += info.recursion_misses;
 	}

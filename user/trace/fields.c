@@ -41,6 +41,7 @@
 	X(WIRE_LOSS_CLOCK, "clock")                                                                \
 	X(WIRE_LOSS_UNMATCHED, "unmatched")                                                        \
 	X(WIRE_LOSS_SWITCH, "switch")                                                              \
+	X(WIRE_LOSS_SKIPPED, "skipped")                                                            \
 	X(WIRE_LOSS_RECEIVED, "received")                                                          \
 	X(WIRE_LOSS_RECURSION, "recursion")                                                        \
 	X(WIRE_LOSS_LATE, "late")                                                                  \

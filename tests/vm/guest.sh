@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guest.sh - runs inside of a test machine (init starts it in /parascope): the tests that are named in
+# .output/vm-tests, or all that make sense there.  Prints TAP and, for each test, a line "## ...".
+export PARASCOPE_EMULATED=1
+{
+	read -r expected
+	wanted=$(xargs)
+} <.output/vm-tests
+failed=0
+
+# name, seconds at most, command...
+prog() {
+	name=$1 limit=$2
+	shift 2
+	[ -z "$wanted" ] || echo " $wanted " | grep -q " $name " || return
+	begin=$(cut -d. -f1 /proc/uptime)
+	timeout "$limit" "$@" >/tmp/log 2>&1
+	status=$?
+	[ $status -eq 0 ] || grep -q '^not ok ' /tmp/log || echo "not ok - $name ended with status $status" >>/tmp/log
+	cat /tmp/log
+	good=$(grep '^ok ' /tmp/log | grep -vc '# SKIP') bad=$(grep -c '^not ok ' /tmp/log)
+	echo "## $name: $good passed, $bad failed, $(grep -c '# SKIP' /tmp/log) skipped," \
+		"$(($(cut -d. -f1 /proc/uptime) - begin)) s"
+	[ "$bad" -eq 0 ] || failed=1
+}
+
+truth() { # theme, test...
+	theme=$1
+	shift
+	prog "truth_$theme" 400 python3 "tests/truth/truth_$theme.py" .output "$@"
+}
+
+case $expected in
+works)
+	prog load 200 .output/bpftest/load 3
+	truth cpu
+	truth waits
+	truth lifecycle
+	truth verdict
+	truth python
+	;;
+refused)
+	prog refused 100 sh tests/vm/refused.sh
+	;;
+esac
+exit $failed
