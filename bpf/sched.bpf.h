@@ -71,6 +71,8 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	else
 		ret = sleep_elsewhere(t, prev, state, now, block);
 	if (ret == WIRE_DEAD) {
+		*flags |= WIRE_SWITCH_BLOCK;
+		block->addr = t->start_ns;
 		thread_enter(t, ret, now);
 		return ret;
 	}

@@ -18,9 +18,9 @@ static __always_inline struct thread *thread_find(struct task_struct *task)
 {
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 
-	if (t || !fallback_used)
-		return t;
-	return fallback_find(task);
+	if (!t && fallback_used)
+		t = fallback_find(task);
+	return t && t->tid ? t : NULL; /* not ready yet: thread_create() on another CPU */
 }
 
 static __always_inline struct thread *fallback_create(struct task_struct *task)
@@ -43,7 +43,7 @@ static __always_inline struct thread *fallback_create(struct task_struct *task)
 
 /*
  * Begin to watch a task.  Its state stays WIRE_UNKNOWN until the caller or the first event says
- * better: events may arrive on other CPUs from this moment on.
+ * better: events may arrive on other CPUs as soon as the id is there, see thread_find().
  */
 static __always_inline struct thread *thread_create(struct task_struct *task, __u64 now)
 {
@@ -60,12 +60,12 @@ static __always_inline struct thread *thread_create(struct task_struct *task, __
 	t->born_ns = now;
 	t->since_ns = now;
 	t->start_ns = task->start_boottime;
-	t->tid = task->pid;
 	t->tgid = task->tgid;
 	t->cpu = ~0;
 	t->exec_ns = task->se.sum_exec_runtime;
 	t->utime_base_ns = task->utime;
 	t->stime_base_ns = task->stime;
+	__sync_lock_test_and_set(&t->tid, task->pid); /* a full barrier */
 	return t;
 }
 

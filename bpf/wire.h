@@ -113,7 +113,11 @@ struct wire_switch {
 	__u16 cpu;
 	__u8 prev_state; /* enum wire_state */
 	__u8 flags;
-	struct wire_block block; /* only if WIRE_SWITCH_BLOCK */
+	/*
+	 * Only if WIRE_SWITCH_BLOCK.  Of a thread that dies addr is its start_ns: its id may belong to
+	 * another thread by now, because it is free before the last switch.
+	 */
+	struct wire_block block;
 };
 #define WIRE_SWITCH_SHORT (sizeof(struct wire_switch) - sizeof(struct wire_block))
 

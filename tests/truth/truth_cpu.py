@@ -3,7 +3,7 @@
 import os
 import time
 
-from lib import (Attach, CpuClock, Skip, Workload, attach_for, cases, emulated, main, process_cpu_ns,
+from lib import (Attach, Check, CpuClock, Skip, Workload, attach_for, cases, emulated, main, process_cpu_ns,
                  process_of, resume, run_workload, schedstat, stop, test, thread_state, tids,
                  wait_asleep, wait_for)
 
@@ -37,9 +37,10 @@ BUSY_NS = 4_000_000  # a tick: threads below it are not what the load is about
 with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
     STEAL_SHARE = emulated(0.05, 0.03 if " hypervisor" in cpuinfo.read() else 0)
 GOOD_THREADS = 0.75
-# In an emulated machine the one real CPU may go to another virtual one between the kernel's reading of
-# its clock and the tracepoint.
-STALL_NS = emulated(30_000_000, 0)
+# In an emulated machine the one real CPU may go to another virtual one for a tenth of a second, between
+# the kernel's reading of its clock and the tracepoint: one thread in four may be off by that.
+STALL_NS = emulated(200_000_000, 0)
+MAY_STALL = emulated(0.25, 0)
 
 # A thread shows "stopped" a moment before it leaves its CPU, and until then its schedstat is as old
 # as the last tick of the kernel: wait until it has been the same for some ticks.
@@ -93,7 +94,7 @@ def compare_with_schedstat(check, args):
         expected = after[key][0] - before[key][0]
         switches = SWITCHES_PER_STAY * (after[key][1] - before[key][1])
         rows.append((t["state_ns"]["on_cpu"], expected,
-                     max(SHARE * expected, PER_SWITCH_NS * switches) + STALL_NS))
+                     max(SHARE * expected, PER_SWITCH_NS * switches)))
     check.equal(len(rows), LOAD_THREADS, f"threads of {args[0]}")
     return rows
 
@@ -104,7 +105,7 @@ def schedstat_of_load(check, name):
     busy = [r for r in rows if r[1] > BUSY_NS]
     check.that(len(busy) >= LOAD_THREADS - 1, f"only {len(busy)} threads were busy")
     for got, expected, bar in busy:
-        check.near(got, expected, bar + STEAL_SHARE * expected, "on-CPU of a thread")
+        check.near(got, expected, bar + STEAL_SHARE * expected + STALL_NS, "on-CPU of a thread")
     good = [r for r in busy if abs(r[0] - r[1]) <= r[2] + STEAL_SHARE / 3 * r[1]]
     check.that(len(good) >= GOOD_THREADS * len(busy), "not within the bar: "
                + ", ".join(f"{r[0]} for {r[1]} +- {r[2]}" for r in busy if r not in good))
@@ -179,19 +180,22 @@ def threads_own_clocks(check):
         check.complete(report)
         check_all_identities(check, report)
         rows = {t["tid"]: t for t in report["threads"]}
+        strict = Check()
         for t in truth["threads"]:
             row = rows.get(t["tid"])
             if not check.that(row, f"{kind}: thread {t['tid']} is missing") or t["role"] == "main":
                 continue
             # begin and end of the thread lie outside of its own clock
             outside = row["life_ns"] - (t["end_ns"] - t["begin_ns"])
-            check.between(row["state_ns"]["on_cpu"],
-                          t["cpu_ns"] * (1 - SHARE) - IDLE_WAKE_NS
-                          - PER_SWITCH_NS * (row["voluntary"] + row["involuntary"])
-                          - IDLE_WAKE_NS * row["voluntary"] - STALL_NS,
-                          t["cpu_ns"] * (1 + SHARE + STEAL_SHARE) + outside + STALL_NS
-                          + PER_SWITCH_NS * (row["voluntary"] + row["involuntary"]),
-                          f"{kind}: on-CPU of {t['comm']}")
+            strict.between(row["state_ns"]["on_cpu"],
+                           t["cpu_ns"] * (1 - SHARE) - IDLE_WAKE_NS
+                           - PER_SWITCH_NS * (row["voluntary"] + row["involuntary"])
+                           - IDLE_WAKE_NS * row["voluntary"],
+                           t["cpu_ns"] * (1 + SHARE + STEAL_SHARE) + outside
+                           + PER_SWITCH_NS * (row["voluntary"] + row["involuntary"]),
+                           f"{kind}: on-CPU of {t['comm']}")
+        if len(strict.lines) > MAY_STALL * (len(truth["threads"]) - 1):
+            check.lines += strict.lines
 
 
 @test

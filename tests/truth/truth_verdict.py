@@ -34,7 +34,9 @@ def idle_pool(check):
     for l in contention(report):
         check.equal((l["waits"], l["open"]), (0, 0), f"waits, open of {l['name']}")
     check.equal(report["par"]["serial_ns"], 0, "serial time")
-    check.equal(report["verdict"]["code"], "idle", "verdict")
+    # its main thread looks up now and then, which is work where each instruction is slow
+    wanted = emulated(("idle", "io-serial"), ("idle",))
+    check.that(report["verdict"]["code"] in wanted, report["verdict"]["sentence"])
 
 
 @test

@@ -71,31 +71,43 @@ static void apply_task(struct model *m, const void *rec)
 	thread_start(m, t, r);
 }
 
+static void switched_out(struct model *m, const struct wire_switch *r)
+{
+	struct thread *t = thread_get(m, r->head.tid, r->head.ts_ns);
+	bool dead = r->prev_state == WIRE_DEAD;
+
+	if (dead && r->flags & WIRE_SWITCH_BLOCK && r->block.addr && t->start_ns &&
+	    t->start_ns != r->block.addr)
+		return; /* the one that had this id before; it was ended when this one appeared */
+	if (!t->switches++ && t->existed)
+		thread_correct(m, t, WIRE_ON_CPU); /* it was running all the time */
+	if (dead) {
+		thread_end(m, t, r->head.ts_ns);
+		return;
+	}
+	thread_sleep(m, t, r);
+	if (r->flags & WIRE_SWITCH_RACED)
+		thread_woken(m, t, &t->early, r->head.ts_ns);
+	memset(&t->early, 0, sizeof(t->early));
+}
+
+static void switched_in(struct model *m, const struct wire_switch *r)
+{
+	struct thread *t = thread_get(m, r->next_tid, r->head.ts_ns);
+
+	if (!t->switches++ && t->existed && t->state == WIRE_ON_CPU)
+		thread_correct(m, t, WIRE_PREEMPTED); /* it was just leaving the CPU */
+	thread_enter(m, t, WIRE_ON_CPU, r->head.ts_ns);
+}
+
 static void apply_switch(struct model *m, const void *rec)
 {
 	const struct wire_switch *r = rec;
-	uint64_t ts = r->head.ts_ns;
-	struct thread *t;
 
-	if (r->head.tid) {
-		t = thread_get(m, r->head.tid, ts);
-		if (!t->switches++ && t->existed)
-			thread_correct(m, t, WIRE_ON_CPU); /* it was running all the time */
-		if (r->prev_state == WIRE_DEAD) {
-			thread_end(m, t, ts);
-		} else {
-			thread_sleep(m, t, r);
-			if (r->flags & WIRE_SWITCH_RACED)
-				thread_woken(m, t, &t->early, ts);
-			memset(&t->early, 0, sizeof(t->early));
-		}
-	}
-	if (r->next_tid) {
-		t = thread_get(m, r->next_tid, ts);
-		if (!t->switches++ && t->existed && t->state == WIRE_ON_CPU)
-			thread_correct(m, t, WIRE_PREEMPTED); /* it was just leaving the CPU */
-		thread_enter(m, t, WIRE_ON_CPU, ts);
-	}
+	if (r->head.tid)
+		switched_out(m, r);
+	if (r->next_tid)
+		switched_in(m, r);
 }
 
 static void apply_wake(struct model *m, const void *rec)

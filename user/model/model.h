@@ -137,6 +137,7 @@ struct wait {
 	bool released; /* the thread has let go of the lock since */
 	bool got_it;   /* ended by a wake-up, not by a timeout or signal */
 	bool timed_out;
+	uint64_t addr;		   /* the word of its last sleep */
 	uint64_t begin_ns, end_ns; /* end: return of its last call */
 	uint64_t slept_ns;	   /* when it last woke up */
 	uint64_t calls, blocked_ns, delay_ns;

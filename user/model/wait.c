@@ -8,7 +8,8 @@
  * A mutex is taken once its waiter goes on; the release is a futex wake by itself, because a mutex
  * that was waited for is marked contended.  So "waits again without having released" is a lost race,
  * exactly.  A GIL is given back without a system call when nobody waits, there the CPU time in
- * between decides (MODEL_REWAIT_NS).  Conditions, semaphores and barriers are not folded: each call
+ * between decides (MODEL_REWAIT_NS).  So is a rwlock; but who was woken on its __wrphase_futex has
+ * it, and only a writer woken on __writers_futex may have to wait once more.  Conditions, semaphores and barriers are not folded: each call
  * is a wait of its own.
  */
 #include <errno.h>
@@ -42,12 +43,20 @@ static bool soon(const struct thread *t, uint64_t ts)
 	return thread_on_cpu_ns(t, ts) - t->wait.on_cpu_at_end_ns < MODEL_REWAIT_NS;
 }
 
+/* The second word of a rwlock; the first, __wrphase_futex, is 8-aligned (word.c). */
+static bool is_writers_futex(uint64_t addr)
+{
+	return addr & 4;
+}
+
 static bool continues(const struct thread *t, const struct lock *l, uint64_t ts)
 {
 	const struct wait *w = &t->wait;
 
 	if (w->phase != WAIT_RETURNED || w->lock != l || w->released || !lock_kinds[l->kind].refold)
 		return false;
+	if (l->kind == KIND_RWLOCK && w->got_it)
+		return is_writers_futex(w->addr) && soon(t, ts);
 	return lock_class(l) == CLASS_GIL ? soon(t, ts) : true;
 }
 
@@ -102,6 +111,7 @@ void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, u
 		*w = (struct wait){ .lock = l, .begin_ns = begin_of(t, l, ts) };
 	}
 	w->phase = WAIT_ASLEEP;
+	w->addr = b->addr;
 	w->got_it = false;
 	t->asleep_on = l;
 	t->counted_class = (uint8_t)lock_class(l);
