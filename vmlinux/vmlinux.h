@@ -103,7 +103,7 @@ struct task_struct {
 #endif
 	unsigned int __state;
 	unsigned int flags;
-	unsigned int on_cpu; /* int, u8 since 7.2: libbpf adapts the width of unsigned loads only */
+	unsigned int on_cpu; /* int; u8 in 7.2: libbpf adapts the width of unsigned loads only */
 	struct sched_entity se;
 	unsigned in_iowait : 1;
 	pid_t pid;

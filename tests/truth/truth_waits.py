@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Waits for locks: exact counts and times against workloads that know how often they slept."""
 import json
+import subprocess
 
-from lib import (PYTHON, ROOT, Workload, attach_for, cases, emulated, lock_at, main, only, run,
-                 run_workload, temp, test, threads_by_tid)
+from lib import (PARASCOPE, PYTHON, ROOT, SKIP_CODE, TIMEOUT_S, Skip, Workload, attach_for, cases,
+                 emulated, lock_at, main, only, run, run_workload, temp, test, threads_by_tid)
 
 # The bar of the project: one percent, or 5 us a wait.  The program reads its clock just outside of
 # the system call, parascope inside of it.
@@ -18,6 +19,9 @@ LESS_PER_WAIT_NS = emulated(500_000, PER_WAIT_NS)
 # Blame: parascope sees the hand-off in the kernel, the program after its return to user space.
 BLAME_SHARE = 0.05
 BLAME_PER_WAIT_NS = emulated(1_000_000, 50_000)
+
+# wire_wake.flags of bpf/wire.h
+WAKE_IRQ, WAKE_NEW, WAKE_CTX = 1 << 0, 1 << 3, 1 << 5
 
 PLANTED = {
     "mutex": ("mutex", "--planted", "--workers", "4", "--count", "50"),
@@ -171,6 +175,74 @@ def python_lock(check):
     waited = sum(t["lock_wait_ns"] for t in truth["tasks"])
     check.that(best["wait_ns"] <= waited + PER_WAIT_NS * best["waits"],
                f"{best['wait_ns']} waited, Python itself knows of {waited} only")
+
+
+# futex_wake(2), futex_wait(2), futex_requeue(2) by number (the same on all machines, since 6.7): futex
+# words of 32 bits, of this process only.
+FUTEX2 = f"""
+import ctypes, errno, sys
+libc = ctypes.CDLL(None, use_errno=True)
+words = (ctypes.c_uint32 * 2)(7, 7)
+flags = 2 | 128
+long = ctypes.c_long
+class timespec(ctypes.Structure):
+    _fields_ = [("sec", long), ("nsec", long)]
+class waiter(ctypes.Structure):
+    _fields_ = [(n, ctypes.c_uint64) for n in ("val", "addr")] + [(n, ctypes.c_uint32) for n in ("flags", "pad")]
+def call(nr, *args):
+    if libc.syscall(long(nr), *args) >= 0:
+        return 0
+    return ctypes.get_errno()
+def wait(val):
+    past = timespec(1, 0)
+    return call(455, words, long(val), long(0xffffffff), long(flags), ctypes.byref(past), long(1))
+first = wait(8)
+if first == errno.ENOSYS:
+    sys.exit({SKIP_CODE})
+assert first == errno.EAGAIN, first
+for i in range(19):
+    assert wait(8) == errno.EAGAIN
+for i in range(30):
+    assert wait(7) == errno.ETIMEDOUT
+for i in range(40):
+    assert call(454, words, long(0xffffffff), long(1), long(flags)) == 0
+pair = (waiter * 2)(*(waiter(7, ctypes.addressof(words) + 4 * i, flags, 0) for i in range(2)))
+for i in range(50):
+    assert call(456, pair, long(0), long(1), long(1)) == 0
+print(hex(ctypes.addressof(words)))
+"""
+
+
+@test
+def futex2_calls(check):
+    """futex_wait, futex_wake and futex_requeue, as system calls of their own: exact"""
+    report, code, out = run([PYTHON, "-S", "-c", FUTEX2], check=False)
+    if code == SKIP_CODE:
+        raise Skip("this kernel has no futex_wait(2)")
+    check.equal(code, 0, "exit code")
+    check.complete(report)
+    row = only([l for l in report["locks"] if l["addr"] == out.strip()], "rows of the word")
+    check.equal((row["again"], row["timeouts"], row["waits"]), (20, 30, 0), "EAGAIN, timeouts, waits")
+    check.equal(row["empty_wakes"], 90, "wakes of nobody, 50 of them requeues")
+
+
+@test
+def wake_context(check):
+    """who is told from an interrupt wherever the kernel shows it: a timer is nobody"""
+    seen = subprocess.run([PARASCOPE, "doctor", "-f", "json"], stdout=subprocess.PIPE, check=True,
+                          timeout=TIMEOUT_S)
+    found = {c["name"]: c["result"] for c in json.loads(seen.stdout)["checks"]}
+    if found["wake-up context"] != "ok":
+        raise Skip("this kernel does not show the context of a wake-up")
+    trace = temp("wakes.trace")
+    run([PYTHON, "-S", "-c", "import time\nfor i in range(50): time.sleep(0.001)"], "-o", trace)
+    text = subprocess.run([PARASCOPE, "dump", trace], stdout=subprocess.PIPE, text=True, check=True,
+                          timeout=TIMEOUT_S).stdout
+    flags = [int(word[6:], 16) for line in text.splitlines() if line.split()[1:2] == ["wake"]
+             for word in line.split() if word.startswith("flags=")]
+    timers = [f for f in flags if f & WAKE_IRQ]
+    check.that(all(f & WAKE_CTX for f in flags if not f & WAKE_NEW), "a wake-up without its context")
+    check.between(len(timers), 50, len(flags), "wake-ups by a timer")
 
 
 main()
