@@ -42,6 +42,7 @@ struct thread {
 	 */
 	__u32 tid;
 	__u32 tgid;
+	__u32 seq; /* odd while since_ns and sums do not agree; see thread_enter() */
 	__u16 cpu;
 	__u8 state;	 /* enum wire_state */
 	__u8 last_block; /* state of the last sleep, for restart_syscall */
@@ -49,6 +50,7 @@ struct thread {
 	__u8 word_slot;
 	__u8 settled; /* saw its first event: the state is no longer the iterator's guess */
 	__u8 exited;  /* its WIRE_EXIT is written */
+	__u32 pad;
 };
 
 struct {

@@ -173,7 +173,15 @@ static __always_inline void write_sums(struct seq_file *seq, struct task_struct 
 	if (!t || t->state == WIRE_DEAD) /* the dead wrote theirs */
 		return;
 	__builtin_memset(&rec, 0, sizeof(rec));
-	thread_sums(&rec, t, task, bpf_ktime_get_ns());
+	for (int i = 0; i < 4; i++) { /* the thread may be changing its state meanwhile */
+		__u32 seq = *(volatile __u32 *)&t->seq;
+
+		barrier();
+		thread_sums(&rec, t, task, bpf_ktime_get_ns());
+		barrier();
+		if (!(seq & 1) && seq == *(volatile __u32 *)&t->seq)
+			break;
+	}
 	bpf_seq_write(seq, &rec, sizeof(rec)); /* as above */
 }
 

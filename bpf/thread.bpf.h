@@ -86,7 +86,11 @@ static __always_inline __u64 inside_ns(__u64 since, __u64 now)
 	return end > begin ? end - begin : 0;
 }
 
-/* Close the present state at `now` and enter the next: every ns goes to exactly one state. */
+/*
+ * Close the present state at `now` and enter the next: every ns goes to exactly one state.  A reader on
+ * another CPU that finds seq even and the same before and after has read what belongs together.
+ * The state comes last: whoever sees it may enter the next one at once.
+ */
 static __always_inline void thread_enter(struct thread *t, __u8 state, __u64 now)
 {
 	__u8 former = t->state & (WIRE_STATES - 1);
@@ -95,9 +99,12 @@ static __always_inline void thread_enter(struct thread *t, __u8 state, __u64 now
 		count_loss(WIRE_LOSS_CLOCK);
 		now = t->since_ns;
 	}
+	t->seq++;
+	barrier();
 	t->sums.state_ns[former] += inside_ns(t->since_ns, now);
 	t->since_ns = now;
-	/* a wake-up on another CPU that sees the new state must see its begin as well */
+	barrier();
+	t->seq++;
 	barrier();
 	t->state = state;
 }
