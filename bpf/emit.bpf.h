@@ -23,7 +23,7 @@ static __always_inline void *emit_begin(__u64 now, __u32 tid, enum wire_kind kin
 {
 	struct wire_head *head;
 
-	if (now >= window_end_ns)
+	if (now >= window_end_ns || window_closed)
 		return NULL;
 	count_loss(WIRE_LOSS_MADE);
 	head = bpf_ringbuf_reserve(&ring, size, 0);

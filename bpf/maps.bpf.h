@@ -27,7 +27,7 @@ struct futex_call {
  * whole test for "not ours".
  */
 struct thread {
-	__u64 start_ns; /* start_boottime, guards the fallback table against reused tids */
+	__u64 start_ns; /* start_boottime */
 	__u64 born_ns;	/* when the watching began */
 	__u64 since_ns; /* the present state's begin */
 	__u64 early_ns; /* woken while still on the CPU, on its way to sleep; see sched.bpf.h */
@@ -60,12 +60,16 @@ struct {
 	__type(value, struct thread);
 } threads SEC(".maps");
 
-/* Takes a thread when task storage fails; looked at only once it has been used. */
+/*
+ * Takes a thread when task storage fails; looked at only once it has been used.  By address of the
+ * task, because ids change (exec by a thread that is not the leader) and are used again; a dying
+ * thread takes its entry with it.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 65536);
-	__type(key, __u32); /* tid */
+	__type(key, __u64);
 	__type(value, struct thread);
 } threads_fallback SEC(".maps");
 
@@ -111,6 +115,7 @@ const volatile bool preemptible = false;
  */
 __u64 window_begin_ns = ~0ULL;
 __u64 window_end_ns = ~0ULL;
+bool window_closed; /* some time after its end: what is told now of a moment inside comes too late */
 bool attaching;	   /* targets may still have threads without storage */
 bool fallback_used; /* threads_fallback is not empty */
 bool reader_woken; /* cleared by the reader before it drains the ring */

@@ -192,13 +192,13 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		switch_in(in, cpu, now);
 	emit_switch(out ? out->tid : 0, in ? in->tid : 0, cpu, state, flags, &block, now);
 	if (state == WIRE_DEAD && out) {
-		__u32 tid = prev->pid;
+		__u64 key = (__u64)prev;
 
 		if (preemptible) /* on_exit may have been skipped */
 			emit_exit(out, prev, now);
 		emit_sums(out, prev, now);
 		if (fallback_used)
-			bpf_map_delete_elem(&threads_fallback, &tid);
+			bpf_map_delete_elem(&threads_fallback, &key);
 	}
 	return 0;
 }

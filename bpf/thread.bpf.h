@@ -7,10 +7,9 @@
 
 static __noinline struct thread *fallback_find(struct task_struct *task)
 {
-	__u32 tid = task->pid;
-	struct thread *t = bpf_map_lookup_elem(&threads_fallback, &tid);
+	__u64 key = (__u64)task;
 
-	return t && t->start_ns == task->start_boottime ? t : NULL;
+	return bpf_map_lookup_elem(&threads_fallback, &key);
 }
 
 /* The watched thread of a task, NULL: not ours. */
@@ -26,19 +25,18 @@ static __always_inline struct thread *thread_find(struct task_struct *task)
 static __always_inline struct thread *fallback_create(struct task_struct *task)
 {
 	static const struct thread none; /* too large for the stack */
-	__u32 tid = task->pid;
-	struct thread *t;
+	__u64 key = (__u64)task;
+	struct thread *t = bpf_map_lookup_elem(&threads_fallback, &key);
 
+	if (t)
+		return t;
 	count_loss(WIRE_LOSS_STORAGE);
 	fallback_used = true;
-	if (bpf_map_update_elem(&threads_fallback, &tid, &none, BPF_ANY)) {
+	if (bpf_map_update_elem(&threads_fallback, &key, &none, BPF_NOEXIST)) {
 		count_loss(WIRE_LOSS_THREAD);
 		return NULL;
 	}
-	t = bpf_map_lookup_elem(&threads_fallback, &tid);
-	if (t)
-		t->start_ns = task->start_boottime;
-	return t;
+	return bpf_map_lookup_elem(&threads_fallback, &key);
 }
 
 /*
@@ -71,7 +69,7 @@ static __always_inline struct thread *thread_create(struct task_struct *task, __
 
 static __always_inline bool in_window(__u64 now)
 {
-	return now >= window_begin_ns && now < window_end_ns;
+	return now >= window_begin_ns && now < window_end_ns && !window_closed;
 }
 
 /* Time of [since, now] that lies inside the window. */

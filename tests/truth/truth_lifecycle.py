@@ -86,9 +86,10 @@ cases(exit_code, ("0", "7", "signal", "missing", "no program"))
 
 def exec_by(check, name):
     """exec keeps the process one process, with the CPU time of before and after"""
-    source = {"leader": EXEC_BY_LEADER, "another thread": EXEC_BY_THREAD}[name]
+    source = {"leader": EXEC_BY_LEADER, "another thread": EXEC_BY_THREAD}[name.partition(",")[0]]
+    options = ["--test-no-storage"] if "," in name else []
     after = BURN + "burn(); print(os.getpid(), time.process_time_ns())"
-    report, _, out = run([PYTHON, "-S", "-c", source, after])
+    report, _, out = run([PYTHON, "-S", "-c", source, after], *options)
     check.complete(report)
     pid, cpu_ns = (int(word) for word in out.split())
     row = only(report["processes"], "processes")
@@ -103,7 +104,20 @@ def exec_by(check, name):
                f"the thread that called exec ran {last['state_ns']['on_cpu']}")
 
 
-cases(exec_by, ("leader", "another thread"))
+cases(exec_by, ("leader", "another thread", "leader, no task storage",
+                "another thread, no task storage"))
+
+
+@test
+def no_task_storage(check):
+    """threads that the kernel has no storage for are counted, and lack nothing"""
+    report, truth = run_workload("mutex", "--planted", "--workers", "4", "--count", "50",
+                                 options=["--test-no-storage"])
+    check.complete(report)
+    loss = {l["key"]: l["count"] for l in report["quality"]["loss"]}
+    check.equal(loss["storage"], len(report["threads"]), "threads in the fallback table")
+    row = only(lock_at(report, truth["locks"][0]), "the mutex")
+    check.equal(row["waits"], truth["locks"][0]["waits"], "waits")
 
 
 @test

@@ -1,24 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# boot.sh ARCH KERNEL INITRD SECONDS KERNEL-LOG [ARGUMENT...] - start a kernel in QEMU (software
+# boot.sh ARCH CPU KERNEL INITRD SECONDS KERNEL-LOG [ARGUMENT...] - start a kernel in QEMU (software
 # emulation, 4 CPUs) and print what guest.sh prints.  Ends with guest.sh's status; 124: it took
 # longer than SECONDS; 125: it never ended; 126: the kernel had an accident.
 set -u
-arch=$1 kernel=$2 initrd=$3 seconds=$4 klog=$5
-shift 5
+arch=$1 cpu=$2 kernel=$3 initrd=$4 seconds=$5 klog=$6
+shift 6
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 append="panic=-1 oops=panic mitigations=off nokaslr quiet loglevel=5 $*"
 # One host thread for all CPUs: with one each, QEMU 7.2 now and then goes on executing a breakpoint that
 # the kernel has replaced (live patching of a tracepoint), and the guest hangs.  It is as fast.
-common=(-accel "tcg,thread=single" -nodefaults -no-user-config -display none -no-reboot -smp 4 -m 1536M
+common=(-accel "tcg,thread=single" -cpu "$cpu" -smp 4 -m 1536M
+	-nodefaults -no-user-config -display none -no-reboot
 	-kernel "$kernel" -initrd "$initrd" -chardev "file,id=out,path=$out" -serial "file:$klog")
 case $arch in
-# Without cmpxchg16b: in that mode QEMU 7.2 at times leaves rubbish in the flags after it, and the guest
-# dies with a double fault.
-amd64) machine=(qemu-system-x86_64 -M q35 -cpu "max,cx16=off" -device "isa-serial,chardev=out,index=1"
+amd64) machine=(qemu-system-x86_64 -M q35 -device "isa-serial,chardev=out,index=1"
 	-append "console=ttyS0 vm.out=ttyS1 tsc=reliable lpj=4194304 $append") ;;
-arm64) machine=(qemu-system-aarch64 -M virt -cpu max -device "pci-serial,chardev=out"
+arm64) machine=(qemu-system-aarch64 -M virt -device "pci-serial,chardev=out"
 	-append "console=ttyAMA0 vm.out=ttyS0 $append") ;;
 *) echo "boot.sh: no machine for $arch" >&2 && exit 125 ;;
 esac

@@ -399,6 +399,7 @@ int watch_stop(struct watch *w)
 		end = session_now_ns() + SESSION_AHEAD_NS;
 	session_disarm(w->session, end);
 	sleep_until(end + SESSION_AHEAD_NS);
+	session_end(w->session);
 	err = drain_last(w);
 	if (err >= 0)
 		err = session_sums(w->session, into_order, w);

@@ -365,6 +365,11 @@ void session_disarm(struct session *s, uint64_t end_ns)
 	s->skel->data->window_end_ns = end_ns;
 }
 
+void session_end(struct session *s)
+{
+	s->skel->bss->window_closed = true;
+}
+
 int session_fd(const struct session *s)
 {
 	return s->wake_fd;

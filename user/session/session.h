@@ -46,6 +46,8 @@ int session_snapshot(struct session *s, trace_sink sink, void *ctx);
 #define SESSION_AHEAD_NS 200000
 void session_arm(struct session *s, uint64_t begin_ns);
 void session_disarm(struct session *s, uint64_t end_ns);
+/* Some time after its end: from here on records and counts stay as they are. */
+void session_end(struct session *s);
 
 /* Readable when the ring fills up; drain also at least every SESSION_POLL_MS. */
 #define SESSION_POLL_MS 100
