@@ -75,7 +75,7 @@ check: deps ## all tests (root; without it the tests that load BPF are skipped)
 	@$(MAKE) --no-print-directory all tests-build
 	@tests/run.sh $(O) $(ONLY)
 
-KERNELS ?= 6.1 6.12 newest 6.1-arm64 6.12-arm64 5.10
+KERNELS ?= 6.1 6.12 newest 6.1-arm64 6.12-arm64 5.10 6.1-locked
 check-vm: deps-vm ## load and truth tests under other kernels in QEMU (KERNELS="6.1 6.12 ...")
 	@$(MAKE) --no-print-directory all tests-build $(if $(findstring arm64,$(KERNELS)),arm64)
 	@KERNELS="$(KERNELS)" tests/run.sh $(O) vm

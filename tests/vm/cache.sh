@@ -42,9 +42,10 @@ root() {
 }
 
 kernel() {
-	local name=$1 folder=$cache/kernel-$1 suite arch package vmlinuz
+	local name=$1 folder suite arch package vmlinuz
 	read -r _ suite arch package _ < <(grep -E "^${name}[[:space:]]" "$here/kernels") ||
 		give_up "tests/vm/kernels knows no kernel $name"
+	folder=$cache/kernel-$suite-$arch
 	fetch "$folder" "$suite" "$arch" 'linux-(image|binary)-[0-9]' "$package"
 	if [ ! -e "$folder/btf" ]; then
 		vmlinuz=$(find "$folder" -name 'vmlinuz*' -type f)

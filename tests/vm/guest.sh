@@ -40,8 +40,13 @@ works)
 	truth verdict
 	truth python
 	;;
-refused)
-	prog refused 100 sh tests/vm/refused.sh
+too-old)
+	prog refused 100 sh tests/vm/refused.sh 'task storage' \
+		'this kernel does not have it: needs Linux 5.15 or newer'
+	;;
+locked)
+	prog refused 100 sh tests/vm/refused.sh 'kernel memory' \
+		'lockdown=confidentiality forbids programs to read it: boot with lockdown=integrity or none'
 	;;
 esac
 exit $failed

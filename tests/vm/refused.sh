@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# refused.sh - under a kernel that is too old: every command that needs BPF names the first feature
-# that is missing, in one line without a word of libbpf, and ends with the documented code.
-n=0
+# refused.sh CHECK CAUSE - under a kernel where parascope cannot work every command that needs BPF says
+# why, in one line without a word of libbpf, and ends with the documented code.  CHECK: of the doctor's,
+# the first that fails; CAUSE: what it has to say.
+n=0 row=$1 cause=$2
 
 check() { # name, condition...
 	name=$1
@@ -28,14 +29,14 @@ lines() { # file, how many
 parascope doctor
 check "doctor ends with 2" [ $status -eq 2 ]
 check "and says that parascope cannot work here" grep -q '^parascope cannot work here' /tmp/out
-check "task storage is missing" grep -q '^  MISSING  task storage' /tmp/out
+check "$row is missing" grep -q "^  MISSING  $row" /tmp/out
 check "what the kernel has is there" grep -q '^  ok       task iterator' /tmp/out
 check "with nothing on stderr" lines /tmp/err 0
 for command in "attach -d 10ms $$" "run -- true"; do
 	parascope $command
 	check "${command%% *} ends with 125" [ $status -eq 125 ]
 	check "names what is missing and what to do" \
-		grep -q 'task storage: this kernel does not have it: needs Linux 5.15 or newer' /tmp/err
+		grep -q "^parascope: cannot load the BPF programs: $row: $cause" /tmp/err
 	check "in one line" lines /tmp/err 1
 	check "and reports nothing" lines /tmp/out 0
 done

@@ -16,7 +16,7 @@ skip() {
 	exit 0
 }
 
-read -r _ _ arch _ expected cpu < <(grep -E "^${name}[[:space:]]" "$here/kernels") ||
+read -r _ _ arch _ expected cpu arguments < <(grep -E "^${name}[[:space:]]" "$here/kernels") ||
 	skip "tests/vm/kernels knows: $(sed -nE 's/^([^#[:space:]]+).*/\1/p' "$here/kernels" | xargs)"
 case $arch in
 amd64) qemu="qemu-system-x86_64" ;;
@@ -44,7 +44,7 @@ printf '%s\n' "$expected" "$@" >"$work/root/parascope/.output/vm-tests"
 
 boot() {
 	"$here/boot.sh" "$arch" "$cpu" "$kernel/kernel" "$work/initrd" "$seconds" "$work/log" \
-		>"$work/out" 2>"$work/err"
+		$arguments >"$work/out" 2>"$work/err"
 }
 boot && status=0 || status=$?
 if [ $status -eq 126 ] && [ "$cpu" = max ] && grep -q 'double fault' "$work/log"; then
