@@ -18,12 +18,12 @@ static __always_inline void count_loss(enum wire_loss_kind kind)
 		__sync_fetch_and_add(&l->count[kind], 1);
 }
 
-/* Room for a record, its head filled in; NULL after the window or if the ring is full. */
-static __always_inline void *emit_begin(__u64 now, __u32 tid, enum wire_kind kind, __u32 size)
+/* Room for a record, its head filled in; NULL if it comes too late or the ring is full. */
+static __always_inline void *emit_reserve(__u64 now, __u32 tid, enum wire_kind kind, __u32 size)
 {
 	struct wire_head *head;
 
-	if (now >= window_end_ns || window_closed)
+	if (window_closed)
 		return NULL;
 	count_loss(WIRE_LOSS_MADE);
 	head = bpf_ringbuf_reserve(&ring, size, 0);
@@ -36,6 +36,12 @@ static __always_inline void *emit_begin(__u64 now, __u32 tid, enum wire_kind kin
 	head->kind = kind;
 	head->size = size;
 	return head;
+}
+
+/* The same, and NULL after the window. */
+static __always_inline void *emit_begin(__u64 now, __u32 tid, enum wire_kind kind, __u32 size)
+{
+	return now < window_end_ns ? emit_reserve(now, tid, kind, size) : NULL;
 }
 
 /* at_once: user space has to look at something that may soon be gone. */

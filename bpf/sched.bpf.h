@@ -109,6 +109,7 @@ static __always_inline void emit_exit(struct thread *t, struct task_struct *task
 	if (t->exited)
 		return;
 	t->exited = true;
+	__sync_fetch_and_add(&dying, 1);
 	rec = emit_begin(now, t->tid, WIRE_EXIT, sizeof(*rec));
 	if (!rec)
 		return;
@@ -119,7 +120,8 @@ static __always_inline void emit_exit(struct thread *t, struct task_struct *task
 
 static __always_inline void emit_sums(struct thread *t, struct task_struct *task, __u64 now)
 {
-	struct wire_thread_sums *rec = emit_begin(now, t->tid, WIRE_SUMS, sizeof(*rec));
+	/* also a moment after the window: nobody else can tell them */
+	struct wire_thread_sums *rec = emit_reserve(now, t->tid, WIRE_SUMS, sizeof(*rec));
 
 	if (!rec)
 		return;
@@ -197,6 +199,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		if (preemptible) /* on_exit may have been skipped */
 			emit_exit(out, prev, now);
 		emit_sums(out, prev, now);
+		if (out->exited)
+			__sync_fetch_and_sub(&dying, 1);
 		if (fallback_used)
 			bpf_map_delete_elem(&threads_fallback, &key);
 	}

@@ -165,6 +165,18 @@ static __always_inline void write_task(struct seq_file *seq, struct task_struct 
 	bpf_seq_write(seq, &rec, sizeof(rec)); /* fails if the page is full: asked again then */
 }
 
+/* False: the thread changed its state meanwhile; after the window it does so once at most. */
+static __always_inline bool read_sums(struct wire_thread_sums *ret, struct thread *t,
+				      struct task_struct *task)
+{
+	__u32 seq = *(volatile __u32 *)&t->seq;
+
+	barrier();
+	thread_sums(ret, t, task, bpf_ktime_get_ns());
+	barrier();
+	return !(seq & 1) && seq == *(volatile __u32 *)&t->seq;
+}
+
 static __always_inline void write_sums(struct seq_file *seq, struct task_struct *task)
 {
 	struct thread *t = thread_find(task);
@@ -173,15 +185,8 @@ static __always_inline void write_sums(struct seq_file *seq, struct task_struct 
 	if (!t || t->state == WIRE_DEAD) /* the dead wrote theirs */
 		return;
 	__builtin_memset(&rec, 0, sizeof(rec));
-	for (int i = 0; i < 4; i++) { /* the thread may be changing its state meanwhile */
-		__u32 seq = *(volatile __u32 *)&t->seq;
-
-		barrier();
-		thread_sums(&rec, t, task, bpf_ktime_get_ns());
-		barrier();
-		if (!(seq & 1) && seq == *(volatile __u32 *)&t->seq)
-			break;
-	}
+	if (!read_sums(&rec, t, task) && !read_sums(&rec, t, task))
+		read_sums(&rec, t, task);
 	bpf_seq_write(seq, &rec, sizeof(rec)); /* as above */
 }
 

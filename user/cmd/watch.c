@@ -242,8 +242,7 @@ int watch_start(struct watch *w, const struct target_list *targets)
 	if (err)
 		return err;
 	w->cpu_at_start_ns = own_cpu_ns();
-	w->window.begin_ns = session_now_ns() + SESSION_AHEAD_NS;
-	session_arm(w->session, w->window.begin_ns);
+	w->window.begin_ns = session_arm(w->session, w->opts.duration_ns);
 	w->window.head.ts_ns = w->window.begin_ns;
 	err = put_host(w);
 	if (!err)
@@ -390,14 +389,9 @@ static int drain_last(struct watch *w)
 
 int watch_stop(struct watch *w)
 {
-	uint64_t end = session_now_ns() + SESSION_AHEAD_NS;
+	uint64_t end = session_disarm(w->session);
 	int err;
 
-	if (w->opts.duration_ns && end > w->window.begin_ns + w->opts.duration_ns)
-		end = w->window.begin_ns + w->opts.duration_ns;
-	if (end < session_now_ns())
-		end = session_now_ns() + SESSION_AHEAD_NS;
-	session_disarm(w->session, end);
 	sleep_until(end + SESSION_AHEAD_NS);
 	session_end(w->session);
 	err = drain_last(w);

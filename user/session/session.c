@@ -355,18 +355,49 @@ int session_snapshot(struct session *s, trace_sink sink, void *ctx)
 	return err;
 }
 
-void session_arm(struct session *s, uint64_t begin_ns)
+/*
+ * Set one of the two times of the window to a moment from now.  It has to be there before its moment:
+ * if we lost the CPU in between, take it back and choose another.
+ */
+static uint64_t set_ahead(__u64 *time_ns)
 {
-	s->skel->data->window_begin_ns = begin_ns;
+	uint64_t former = *time_ns, chosen;
+
+	for (;;) {
+		chosen = session_now_ns() + SESSION_AHEAD_NS;
+		__atomic_store_n(time_ns, chosen, __ATOMIC_SEQ_CST);
+		if (session_now_ns() < chosen)
+			return chosen;
+		__atomic_store_n(time_ns, former, __ATOMIC_SEQ_CST);
+	}
 }
 
-void session_disarm(struct session *s, uint64_t end_ns)
+uint64_t session_arm(struct session *s, uint64_t duration_ns)
 {
-	s->skel->data->window_end_ns = end_ns;
+	uint64_t begin = set_ahead(&s->skel->data->window_begin_ns);
+
+	if (duration_ns)
+		s->skel->data->window_end_ns = begin + duration_ns;
+	return begin;
 }
+
+uint64_t session_disarm(struct session *s)
+{
+	uint64_t end = s->skel->data->window_end_ns;
+
+	return session_now_ns() + SESSION_AHEAD_NS >= end
+		       ? end
+		       : set_ahead(&s->skel->data->window_end_ns);
+}
+
+/* On a busy machine a dying thread may wait for its last stay on a CPU. */
+#define DYING_TRIES 200
+#define DYING_PAUSE_US 1000
 
 void session_end(struct session *s)
 {
+	for (int i = 0; i < DYING_TRIES && *(volatile __u64 *)&s->skel->bss->dying; i++)
+		usleep(DYING_PAUSE_US);
 	s->skel->bss->window_closed = true;
 }
 

@@ -42,11 +42,18 @@ int session_target(struct session *s, uint32_t id, uint64_t start_ticks);
 /* All threads of the targets as WIRE_TASK records; those that exist now are watched from here on. */
 int session_snapshot(struct session *s, trace_sink sink, void *ctx);
 
-/* Open and close the window; both times must lie a moment ahead (SESSION_AHEAD_NS). */
-#define SESSION_AHEAD_NS 200000
-void session_arm(struct session *s, uint64_t begin_ns);
-void session_disarm(struct session *s, uint64_t end_ns);
-/* Some time after its end: from here on records and counts stay as they are. */
+/*
+ * Open the window a moment from now (SESSION_AHEAD_NS), so that all CPUs know of it before it begins; it
+ * closes by itself after duration_ns, 0: not.  Close it a moment from now, unless it closes by itself
+ * before.  They return its begin, and its end.
+ */
+#define SESSION_AHEAD_NS 1000000
+uint64_t session_arm(struct session *s, uint64_t duration_ns);
+uint64_t session_disarm(struct session *s);
+/*
+ * After its end: wait for the sums of threads that are just dying (not for long), then records and counts
+ * stay as they are.
+ */
 void session_end(struct session *s);
 
 /* Readable when the ring fills up; drain also at least every SESSION_POLL_MS. */
