@@ -19,7 +19,7 @@ options=(-qq -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourcePart
 	-o Dir::State::lists="$apt/lists" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt"
 	-o APT::Architecture="$arch" -o APT::Architectures="$arch" -o APT::Sandbox::User=root)
 
-apt-get "${options[@]}" update
+apt-get "${options[@]}" -o APT::Update::Error-Mode=any update
 apt-get "${options[@]}" install --print-uris --no-install-recommends "$@" |
 	cut -d' ' -f2 | grep -E "^($pattern)" | sed 's/_.*//' >"$apt/names"
 rm -rf "$folder"

@@ -19,10 +19,11 @@ skip() {
 read -r _ _ arch _ expected cpu arguments < <(grep -E "^${name}[[:space:]]" "$here/kernels") ||
 	skip "tests/vm/kernels knows: $(sed -nE 's/^([^#[:space:]]+).*/\1/p' "$here/kernels" | xargs)"
 case $arch in
-amd64) qemu="qemu-system-x86_64" ;;
-arm64) qemu="qemu-system-aarch64" build=$build/arm64 ;;
+amd64) machine=x86_64 ;;
+arm64) machine=aarch64 ;;
 esac
-command -v $qemu >/dev/null || skip "$qemu is missing, see make deps-vm"
+[ "$(uname -m)" = $machine ] || build=$build/$arch
+command -v qemu-system-$machine >/dev/null || skip "qemu-system-$machine is missing, see make deps-vm"
 [ -x "$build/parascope" ] || skip "no build in $build, see make arm64"
 kernel=$("$here/cache.sh" kernel "$name") || skip "$kernel"
 root=$("$here/cache.sh" root "$arch") || skip "$root"
