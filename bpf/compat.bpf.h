@@ -59,9 +59,10 @@ static __always_inline void syscall_regs_read(struct syscall_regs *ret, struct t
 
 /*
  * Is the current context an interrupt, i.e. is `current` a bystander?  The counter belongs to the
- * thread on arm64 (arch/arm64/include/asm/thread_info.h) and is a per-CPU variable on x86: pcpu_hot.preempt_count from 6.2 (64701838bf05) to 6.14, __preempt_count before
- * and since (01c7bc5198e9).  A kernel whose symbol table lacks data (no CONFIG_KALLSYMS_ALL) refuses
- * a program that names either: user space then loads on_waking instead of on_waking_context.
+ * thread on arm64 (arch/arm64/include/asm/thread_info.h).  On x86 it is a per-CPU variable:
+ * pcpu_hot.preempt_count from 6.2 (64701838bf05) to 6.14, __preempt_count before and since
+ * (01c7bc5198e9).  A kernel whose symbol table lacks data (no CONFIG_KALLSYMS_ALL) refuses a program
+ * that names either: user space then loads on_waking instead of on_waking_context.
  */
 #if defined(__TARGET_ARCH_x86)
 struct pcpu_hot___x86 {

@@ -117,7 +117,7 @@ __u64 window_begin_ns = ~0ULL;
 __u64 window_end_ns = ~0ULL;
 /* Threads between sched_process_exit and their last switch: no iterator may see them any more. */
 __u64 dying;
-bool window_closed; /* some time after its end: what is told now of a moment inside comes too late */
+bool window_closed; /* some time after its end: what is told now comes too late */
 bool attaching;	   /* targets may still have threads without storage */
 bool fallback_used; /* threads_fallback is not empty */
 bool reader_woken; /* cleared by the reader before it drains the ring */

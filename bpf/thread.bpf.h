@@ -85,8 +85,9 @@ static __always_inline __u64 inside_ns(__u64 since, __u64 now)
 }
 
 /*
- * Close the present state at `now` and enter the next: every ns goes to exactly one state.  A reader on
- * another CPU that finds seq even and the same before and after has read what belongs together.
+ * Close the present state at `now` and enter the next: every ns goes to exactly one state.  A
+ * reader on another CPU that finds seq even and the same before and after has read what belongs
+ * together.
  * The state comes last: whoever sees it may enter the next one at once.
  */
 static __always_inline void thread_enter(struct thread *t, __u8 state, __u64 now)

@@ -114,8 +114,8 @@ struct wire_switch {
 	__u8 prev_state; /* enum wire_state */
 	__u8 flags;
 	/*
-	 * Only if WIRE_SWITCH_BLOCK.  Of a thread that dies addr is its start_ns: its id may belong to
-	 * another thread by now, because it is free before the last switch.
+	 * Only if WIRE_SWITCH_BLOCK.  Of a thread that dies addr is its start_ns: its id may belong
+	 * to another thread by now, because it is free before the last switch.
 	 */
 	struct wire_block block;
 };

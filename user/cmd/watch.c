@@ -367,8 +367,8 @@ static int put_cost(struct watch *w)
 }
 
 /*
- * What the window still has in the ring.  A program that began in the window may not have submitted its
- * record yet, say on a virtual CPU that does not run at the moment; it has counted it.
+ * What the window still has in the ring.  A program that began in the window may not have submitted
+ * its record yet, say on a virtual CPU that does not run at the moment; it has counted it.
  */
 static int drain_last(struct watch *w)
 {
