@@ -3,7 +3,7 @@
 from lib import Workload, attach_for, emulated, lock_at, main, only, run_workload, test, wait_asleep
 
 # The bar of the project for the time waited for a GIL.
-GIL_WAIT_SHARE = emulated(0.10, 0.02)
+GIL_WAIT_SHARE = emulated(0.25, 0.02)
 PER_WAIT_NS = emulated(500_000, 5000)
 # Hogs: blame is seen from the kernel's wake-ups, the program's from its own clock after them.
 BLAME_SHARE = 0.10
