@@ -6,7 +6,7 @@ from lib import PYTHON, attach_for, emulated, main, only, process_cpu_ns, start,
 
 WORKERS = 4
 # Threads that count under a GIL use one CPU together; what is above it is the way from one to the next.
-ONE_CPU = emulated(1.25, 1.1)
+ONE_CPU = emulated(1.5, 1.1)
 
 SPIN = f"""
 import sys, threading

@@ -11,7 +11,7 @@ from lib import (PARASCOPE, PYTHON, ROOT, SKIP_CODE, TIMEOUT_S, Skip, Workload, 
 SHARE = 0.01
 PER_WAIT_NS = 5000
 # The workload reads its clock after the call; now and then it loses the CPU just before.
-PREEMPTED_NS = emulated(20_000_000, 500_000)
+PREEMPTED_NS = emulated(100_000_000, 500_000)
 # How much less than the program itself parascope may see, in an emulated machine: there the way from
 # the program's clock into the kernel and back takes 25 - 250 us.
 LESS_SHARE = emulated(0.10, SHARE)

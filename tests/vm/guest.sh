@@ -34,11 +34,16 @@ truth() { # theme, test...
 case $expected in
 works)
 	prog load 200 .output/bpftest/load 3
-	truth cpu
 	truth waits
 	truth lifecycle
-	truth verdict
 	truth python
+	if [ "$(uname -m)" = x86_64 ]; then
+		truth cpu
+		truth verdict
+	else # emulating it takes three times as long again
+		echo "ok - truth_cpu # SKIP times mean little in this emulation"
+		echo "ok - truth_verdict # SKIP times mean little in this emulation"
+	fi
 	;;
 too-old)
 	prog refused 100 sh tests/vm/refused.sh 'task storage' \
