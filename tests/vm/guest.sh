@@ -7,13 +7,14 @@ export PARASCOPE_EMULATED=1
 	read -r expected
 	wanted=$(xargs)
 } <.output/vm-tests
-failed=0
+failed=0 ran=0
 
 # name, seconds at most, command...
 prog() {
 	name=$1 limit=$2
 	shift 2
 	[ -z "$wanted" ] || echo " $wanted " | grep -q " $name " || return
+	ran=1
 	begin=$(cut -d. -f1 /proc/uptime)
 	timeout "$limit" "$@" >/tmp/log 2>&1
 	status=$?
@@ -25,10 +26,8 @@ prog() {
 	[ "$bad" -eq 0 ] || failed=1
 }
 
-truth() { # theme, test...
-	theme=$1
-	shift
-	prog "truth_$theme" 400 python3 "tests/truth/truth_$theme.py" .output "$@"
+truth() { # theme
+	prog "truth_$1" 400 python3 "tests/truth/truth_$1.py" .output
 }
 
 case $expected in
@@ -54,4 +53,8 @@ locked)
 		'lockdown=confidentiality forbids programs to read it: boot with lockdown=integrity or none'
 	;;
 esac
+if [ $ran -eq 0 ]; then
+	echo "not ok - no test is called $wanted"
+	failed=1
+fi
 exit $failed

@@ -12,7 +12,6 @@ import sys
 
 BTF_HEAD = struct.pack("<HBBI", 0xEB9F, 1, 0, 24)  # magic, version, flags, length of the head
 
-
 PACKERS = {b"\xfd7zXZ\0": "xz", b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd",
            b"\x02\x21\x4c\x18": "lz4"}
 

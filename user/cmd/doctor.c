@@ -184,6 +184,7 @@ static const struct {
 	{ "text", add_text },
 	{ "json", add_json },
 };
+#define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
 
 static int show(const char *format, bool verbose, bool *ret_usable)
 {
@@ -192,9 +193,9 @@ static int show(const char *format, bool verbose, bool *ret_usable)
 	size_t i = 0;
 	int err;
 
-	while (i < 2 && strcmp(format, formats[i].name))
+	while (i < N_FORMATS && strcmp(format, formats[i].name))
 		i++;
-	if (i == 2)
+	if (i == N_FORMATS)
 		return fail(-EINVAL, "no format '%s': text or json", format);
 	doctor_examine(&d, verbose);
 	formats[i].add(&b, &d);
@@ -227,9 +228,8 @@ const struct command cmd_doctor = {
 	.usage = "[options]",
 	.summary = "Say whether parascope works on this machine, what is missing, how to get it",
 	.details = "Looks at rights and kernel features one by one, then loads and attaches "
-		   "everything "
-		   "once.\nExit code: 0 if parascope works here, perhaps with limits; 2 if it "
-		   "cannot.",
+		   "everything once.\n"
+		   "Exit code: 0 if parascope works here, perhaps with limits; 2 if it cannot.",
 	.options = options,
 	.run = run,
 };

@@ -118,8 +118,7 @@ int doctor_explain(int err)
 	buf_puts(&own, fail_text());
 	examine(&d, true, false);
 	if (doctor_cause(&d, &cause))
-		fail(err, "cannot load the BPF programs: %s (parascope doctor tells more)",
-		     cause.data);
+		fail(err, "cannot load the BPF programs: %s (parascope doctor tells more)", cause.data);
 	else
 		fail(err, "%s", own.data);
 	buf_free(&own);
