@@ -143,7 +143,8 @@ $(O)/workload: $(WLSRC:%.c=$(O)/%.o)
 	$(say) LINK $@
 	$(Q)$(CC) -pie $^ -ljansson -lpthread -lm -o $@
 
-$(O)/unit/%_test: $(O)/tests/unit/%_test.o $(O)/tests/unit/report_sample.o $(O)/libcore.a
+$(O)/unit/%_test: $(O)/tests/unit/%_test.o $(O)/tests/unit/report_sample.o \
+		$(O)/tests/unit/report_python.o $(O)/libcore.a
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -ljansson -o $@
 
 $(O)/bpftest/%: $(O)/tests/bpf/%.o $(O)/libcore.a

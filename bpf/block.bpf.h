@@ -155,23 +155,32 @@ static __always_inline void block_read_word(struct wire_block *b)
 	b->aux = words[2];
 }
 
-/* Describe the memory around a word the first time this thread sleeps on it. */
-static __always_inline void word_describe(struct thread *t, struct task_struct *task,
-					  const struct wire_block *b, __u64 now)
+/*
+ * Describe the memory around a word the first time the current thread sleeps on it; key: its address,
+ * or that of the lock that is meant.
+ */
+__noinline int word_describe(struct thread *t, struct wire_block *b, __u64 key, __u64 now)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct syscall_regs regs;
 	struct wire_word *w;
-	__u64 base = b->addr & ~7ULL;
+	__u64 base;
+
+	if (!t || !b)
+		return 0;
+	base = b->addr & ~7ULL;
 
 #pragma unroll
 	for (int i = 0; i < WORDS_SEEN; i++)
-		if (t->words_seen[i] == b->addr)
-			return;
+		if (t->words_seen[i] == key)
+			return 0;
+	if (config.sample_ns && t->python) /* it tells what the word is for */
+		sample(t, now, 0, b->addr, SAMPLE_HOW(WIRE_SAMPLE_WAIT, SCRATCH_SWITCH));
 	w = emit_begin(now, t->tid, WIRE_WORD, sizeof(*w));
 	if (!w)
-		return;
+		return 0;
 	syscall_regs_read(&regs, task);
-	t->words_seen[t->word_slot++ & (WORDS_SEEN - 1)] = b->addr;
+	t->words_seen[t->word_slot++ & (WORDS_SEEN - 1)] = key;
 	w->addr = b->addr;
 	w->op = b->op;
 	w->val = b->val;
@@ -188,6 +197,7 @@ static __always_inline void word_describe(struct thread *t, struct task_struct *
 		}
 	}
 	emit_end_wake(w, !(b->op & FUTEX_PRIVATE)); /* which file a shared word lies in */
+	return 0;
 }
 
 #endif

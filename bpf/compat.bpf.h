@@ -88,6 +88,39 @@ static __always_inline int in_interrupt(void)
 }
 #endif
 
+/*
+ * What pthread_self() comes from: the thread pointer as the kernel set it at clone or arch_prctl.
+ * For the current thread it is what the CPU has, unless user space has changed it by itself.
+ */
+static __always_inline __u64 thread_pointer(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return task->thread.fsbase;
+#elif defined(__TARGET_ARCH_arm64)
+	return task->thread.uw.tp_value;
+#endif
+}
+
+/* glibc's struct pthread begins at the thread pointer on x86-64, and ends there on arm64. */
+static __always_inline bool is_thread_pointer(__u64 pthread_self, __u64 pointer)
+{
+#if defined(__TARGET_ARCH_x86)
+	return pthread_self && pthread_self == pointer;
+#elif defined(__TARGET_ARCH_arm64)
+	return pthread_self && pointer - pthread_self < 0x2000;
+#endif
+}
+
+/* Loops that the verifier does not walk through: bpf_loop(), since 5.17. */
+enum bpf_func_id___loop {
+	BPF_FUNC_loop___loop = 181,
+};
+
+static __always_inline bool has_loop(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id___loop, BPF_FUNC_loop___loop);
+}
+
 /* All bytes: what follows the name would be left from a former record in the ring. */
 static __always_inline void comm_read(char *ret, struct task_struct *task)
 {

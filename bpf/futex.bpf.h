@@ -94,6 +94,8 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx, bool
 		futex_vector_read(&t->futex, ret);
 	if (in_window(now))
 		futex_count(&t->sums, &t->futex, ret);
+	if (t->futex.blocked)
+		sample_waited(t, now, second);
 	rec = emit_begin(now, t->tid, WIRE_FUTEX, sizeof(*rec));
 	if (rec) {
 		rec->enter_ns = t->futex.enter_ns;

@@ -50,7 +50,16 @@ struct thread {
 	__u8 word_slot;
 	__u8 settled; /* saw its first event: the state is no longer the iterator's guess */
 	__u8 exited;  /* its WIRE_EXIT is written */
-	__u32 pad;
+	__u8 python_tries;
+	__u8 gil_sampled;
+	__u16 python;	      /* which of `pythons` its process runs, 0: none */
+	__u32 python_seen;    /* python_generation of the last look */
+	__u32 pad2;
+	__u64 python_retry_ns; /* not looked for before */
+	__u64 tstate;	      /* its PyThreadState, 0: not known */
+	__u64 gil;	      /* of its interpreter, see python_gil_of(); 0: none */
+	__u64 waited_ns, waited_due_ns; /* since the last sample of a wait; the next one */
+	__u64 held_sample_ns; /* time of the last sample asleep with the GIL */
 };
 
 struct {
@@ -81,6 +90,52 @@ struct {
 	__type(key, __u32);
 	__type(value, struct wire_target);
 } targets SEC(".maps");
+
+/* Interpreters, as user space found them; several processes may have the same.  0 is none. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WIRE_PYTHONS);
+	__type(key, __u32);
+	__type(value, struct wire_python);
+} pythons SEC(".maps");
+
+/* Which of them a process has.  A forked child has its parent's without being here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u32);
+} python_of SEC(".maps");
+
+/* A stack too large for the program's own; a program may come on top of another on the same CPU. */
+enum scratch_slot {
+	SCRATCH_SWITCH,
+	SCRATCH_CLOCK,
+	SCRATCH_FUTEX,
+	SCRATCH_FUTEX_2,
+	SCRATCH_SLOTS,
+};
+
+struct stack_scratch {
+	struct wire_stack rec;
+	__u8 frame[128];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SCRATCH_SLOTS);
+	__type(key, __u32);
+	__type(value, struct stack_scratch);
+} stack_scratch SEC(".maps");
+
+/* Ids of stacks that were written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u8);
+} stacks_seen SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -120,6 +175,7 @@ __u64 dying;
 bool window_closed; /* some time after its end: what is told now comes too late */
 bool attaching;	   /* targets may still have threads without storage */
 bool fallback_used; /* threads_fallback is not empty */
+__u32 python_generation; /* user space has changed python_of so often */
 bool reader_woken; /* cleared by the reader before it drains the ring */
 __u32 iter_mode;   /* enum iter_mode */
 

@@ -19,20 +19,30 @@ static __always_inline bool woken_early(const struct thread *t, __u64 now)
 
 /* Going to sleep inside a futex call: all there is to know was noted when the call began. */
 static __always_inline void sleep_on_word(struct thread *t, struct task_struct *prev, __u64 now,
-					  struct wire_block *block)
+					  struct wire_block *block, __u8 *flags)
 {
+	int known = PYTHON_WORD_OTHER;
+
 	block->nr = NR_futex;
 	block->addr = t->futex.addr;
 	block->op = t->futex.op;
 	block->val = t->futex.val;
 	t->futex.blocked = true;
-	block_read_word(block);
-	word_describe(t, prev, block, now);
+	if (t->python)
+		known = python_word(t, block, now);
+	if (known)
+		*flags |= WIRE_SWITCH_OBJECT;
+	else
+		block_read_word(block);
+	if (known == PYTHON_WORD_GIL)
+		sample_gil(t, now);
+	else
+		word_describe(t, block, known ? block->object : block->addr, now);
 }
 
 /* Going to sleep in any other place, or in a call that began before we came. */
 static __always_inline __u8 sleep_elsewhere(struct thread *t, struct task_struct *prev, __u32 state,
-					    __u64 now, struct wire_block *block)
+					    __u64 now, struct wire_block *block, __u8 *flags)
 {
 	struct syscall_regs regs;
 	__u8 ret;
@@ -45,7 +55,7 @@ static __always_inline __u8 sleep_elsewhere(struct thread *t, struct task_struct
 		return ret;
 	if (!t->futex.active)
 		futex_decode(&t->futex, regs.nr, regs.args); /* a restarted call: as it was */
-	sleep_on_word(t, prev, now, block);
+	sleep_on_word(t, prev, now, block, flags);
 	return ret;
 }
 
@@ -57,9 +67,12 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 
 	t->settled = true;
 	t->exec_ns = prev->se.sum_exec_runtime;
+	python_slot(t);
 	if (!state) {
 		if (in_window(now))
 			t->sums.involuntary++;
+		if (t->python)
+			*flags |= sample_leaving(t, WIRE_PREEMPTED, now);
 		thread_enter(t, WIRE_PREEMPTED, now);
 		return WIRE_PREEMPTED;
 	}
@@ -67,9 +80,9 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 		t->sums.voluntary++;
 	*flags |= WIRE_SWITCH_VOLUNTARY;
 	if (t->futex.active && (state & TASK_INTERRUPTIBLE))
-		sleep_on_word(t, prev, now, block);
+		sleep_on_word(t, prev, now, block, flags);
 	else
-		ret = sleep_elsewhere(t, prev, state, now, block);
+		ret = sleep_elsewhere(t, prev, state, now, block, flags);
 	if (ret == WIRE_DEAD) {
 		*flags |= WIRE_SWITCH_BLOCK;
 		block->addr = t->start_ns;
@@ -77,6 +90,9 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 		return ret;
 	}
 	*flags |= WIRE_SWITCH_BLOCK;
+	/* with an object it waits for the GIL, or for a Python lock and has given the GIL back */
+	if (t->python && !(*flags & WIRE_SWITCH_OBJECT))
+		*flags |= sample_leaving(t, ret, now);
 	if (ret != WIRE_STOPPED)
 		t->last_block = ret;
 	if (woken_early(t, now)) {

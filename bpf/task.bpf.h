@@ -22,6 +22,7 @@ static __always_inline void task_describe(struct wire_task *rec, struct task_str
 	rec->flags = 0;
 	rec->cpu = t->cpu;
 	rec->pad = 0;
+	rec->thread_pointer = rec->sp = 0;
 }
 
 /* Is the task one that the user named?  The start time guards against a reused id. */
@@ -52,6 +53,10 @@ static __always_inline int forked(struct task_struct *parent, struct task_struct
 		return 0;
 	t->settled = true;
 	t->state = WIRE_OTHER; /* until sched_wakeup_new, a moment from now */
+	if (p) {
+		t->python = p->python;
+		t->python_seen = p->python_seen;
+	}
 	rec = emit_begin(now, child->pid, WIRE_TASK, sizeof(*rec));
 	if (!rec)
 		return 0;
@@ -81,12 +86,17 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid)
 {
 	struct thread *t = thread_find(task);
 	struct wire_exec *rec;
+	__u32 tgid;
 	__u64 now;
 
 	if (!t)
 		return 0;
 	now = bpf_ktime_get_ns();
 	__builtin_memset(t->words_seen, 0, sizeof(t->words_seen));
+	t->python = 0;
+	t->tstate = t->gil = 0;
+	tgid = task->tgid;
+	bpf_map_delete_elem(&python_of, &tgid);
 	t->tid = task->pid;
 	rec = emit_begin(now, task->pid, WIRE_EXEC, sizeof(*rec));
 	if (!rec)
@@ -95,7 +105,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid)
 	rec->tgid = task->tgid;
 	rec->start_ns = t->start_ns;
 	comm_read(rec->comm, task);
-	emit_end(rec);
+	emit_end_wake(rec, true); /* what runs in it must be found soon */
 	return 0;
 }
 
@@ -139,6 +149,8 @@ static __always_inline void task_look(struct thread *t, struct task_struct *task
 			rec->block.op = t->futex.op;
 			rec->block.val = t->futex.val;
 		}
+		rec->thread_pointer = thread_pointer(task);
+		rec->sp = regs.sp;
 		rec->flags |= WIRE_TASK_BLOCKED;
 	}
 	if (!t->settled) /* an event in the meantime knows better */

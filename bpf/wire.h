@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #endif
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_COMM_LEN 16
 #define WIRE_SYSCALLS 512 /* syscall numbers below this one are classified */
 
@@ -52,6 +52,9 @@ enum wire_kind {
 	WIRE_EXEC,
 	WIRE_EXIT,
 	WIRE_SUMS, /* exact per-thread sums: at death, at stop */
+	WIRE_PYTHREAD, /* a thread turns out to run Python */
+	WIRE_SAMPLE,   /* what a thread ran or waited in, for so much time */
+	WIRE_STACK,    /* the frames of a stack, once */
 	/* made by user space */
 	WIRE_HOST = 32,
 	WIRE_WINDOW,
@@ -61,6 +64,9 @@ enum wire_kind {
 	WIRE_LOSS,
 	WIRE_PROG, /* one BPF program: runs, time, misses */
 	WIRE_COST, /* what parascope itself used */
+	WIRE_RUNTIME, /* an interpreter in a process, or why it cannot be watched */
+	WIRE_FRAME,   /* function, file and line of a frame */
+	WIRE_NAME,    /* what a thread is called in its language */
 	WIRE_KIND_MAX,
 };
 
@@ -77,9 +83,18 @@ struct wire_block {
 	__u32 val;  /* futex: expected value */
 	__u32 op;   /* futex: operation with flags (futex2 calls are translated) */
 	__s32 nr;   /* system call, -1: none (page fault) */
-	__u32 word; /* futex: *addr at that moment */
-	__u32 aux;  /* futex: *(addr + 8): the owner of a pthread mutex */
-	__u32 pad;
+	__u32 word; /* futex: *addr at that moment; a GIL's word: its `locked` (-1: never taken) */
+	union {
+		struct {
+			__u32 aux; /* futex: *(addr + 8): the owner of a pthread mutex */
+			__u32 pad;
+		};
+		/*
+		 * Only if WIRE_SWITCH_OBJECT.  On a word of a GIL: its last_holder, a PyThreadState.
+		 * On a word of a parking lot: the lock that is waited for.
+		 */
+		__u64 object;
+	};
 };
 
 /* wire_task.flags */
@@ -98,6 +113,8 @@ struct wire_task {
 	__u8 flags;
 	__u16 cpu;
 	__u32 pad;
+	__u64 thread_pointer; /* of user space; only if WIRE_TASK_BLOCKED, as sp */
+	__u64 sp;
 	struct wire_block block;
 };
 
@@ -106,6 +123,9 @@ struct wire_task {
 #define WIRE_SWITCH_RACED (1 << 1) /* prev was woken while it went to sleep: it is runnable */
 #define WIRE_SWITCH_VOLUNTARY (1 << 2)
 #define WIRE_SWITCH_HEALED (1 << 3) /* made up: see WIRE_LOSS_SWITCH */
+#define WIRE_SWITCH_GIL (1 << 4)    /* prev leaves the CPU and has its interpreter's GIL */
+#define WIRE_SWITCH_OBJECT (1 << 5) /* block.object is there */
+#define WIRE_SWITCH_FOUND (1 << 6)  /* made up by user space: it slept so when it was first seen */
 
 struct wire_switch {
 	struct wire_head head; /* tid: prev, 0 if it is not a target */
@@ -212,6 +232,61 @@ struct wire_thread_sums {
 	struct wire_sums sums;
 };
 
+/* A thread's PyThreadState; when it is first seen, and again if it has another one. */
+struct wire_pythread {
+	struct wire_head head;
+	__u64 tstate;
+	__u64 gil; /* begin of the GIL's words, as wire_region.begin; 0: none */
+	__u32 tgid;
+	__u32 pad;
+};
+
+enum wire_sample_why {
+	WIRE_SAMPLE_CPU,  /* it runs */
+	WIRE_SAMPLE_WAIT, /* it is about to sleep on addr: weight_ns is 0, the wait is yet to come */
+	WIRE_SAMPLE_WAITED, /* it slept on addr */
+	WIRE_SAMPLE_HELD, /* it is about to sleep, not on the GIL, but has it: weight_ns is 0 */
+	WIRE_SAMPLE_WHYS,
+};
+
+/* wire_sample.flags */
+#define WIRE_SAMPLE_GIL (1 << 0) /* it has the GIL */
+
+/*
+ * A look at what a thread does, taken each time it has run (or waited) for another period, so that
+ * a stack's weight is in proportion to its time.
+ */
+struct wire_sample {
+	struct wire_head head;
+	__u64 stack; /* id of a WIRE_STACK; 0: the thread has no Python frame, or it cannot be read */
+	__u64 addr;  /* futex word, 0: none */
+	__u64 weight_ns; /* of the time since its last one of this kind: this stands for it */
+	__u8 why;
+	__u8 flags;
+	__u16 pad;
+	__u32 pad2;
+};
+
+#define WIRE_FRAMES_MAX 64
+
+/* wire_stack.flags */
+#define WIRE_STACK_TRUNCATED (1 << 0) /* there are more frames below */
+#define WIRE_STACK_TORN (1 << 1)      /* it ends at a frame that could not be read */
+
+/* What a frame is known by until user space has looked it up. */
+struct wire_frame_id {
+	__u64 code;  /* PyCodeObject; 0: here C code called Python */
+	__u64 instr; /* where in it, in the version's own way: see user/runtime/cpython_code.h */
+};
+
+struct wire_stack {
+	struct wire_head head; /* tid: the tgid */
+	__u64 id;
+	__u32 n;
+	__u32 flags;
+	struct wire_frame_id frames[WIRE_FRAMES_MAX]; /* innermost first; unused ones are 0 */
+};
+
 /* --- made by user space ------------------------------------------------------------------- */
 
 struct wire_host {
@@ -272,6 +347,43 @@ struct wire_region {
 	char name[48];
 };
 
+enum wire_runtime_status {
+	WIRE_RUNTIME_OK,
+	WIRE_RUNTIME_NO_GIL,  /* free-threaded, its GIL is off */
+	WIRE_RUNTIME_UNKNOWN, /* it cannot be watched; why says it */
+	WIRE_RUNTIME_STATUSES,
+};
+
+/*
+ * An interpreter (or sub-interpreter with a GIL of its own): when it is found, at the begin and at
+ * the end of the window, so that the difference of switches belongs to the window.
+ */
+struct wire_runtime {
+	struct wire_head head; /* tid: the tgid */
+	__u64 gil;	       /* as wire_region.begin; 0: none */
+	__u64 switches;	       /* the GIL's own switch_number */
+	__u32 interval_us;
+	__u8 status;
+	__u8 pad[3];
+	char name[32]; /* "CPython 3.11.2" */
+	char why[112]; /* WIRE_RUNTIME_UNKNOWN */
+};
+
+/* May come again for the same id with another answer: memory is used again. */
+struct wire_frame {
+	struct wire_head head; /* tid: the tgid */
+	struct wire_frame_id id;
+	__u32 line;  /* 0: not known */
+	__u32 first; /* line of its def */
+	char function[96]; /* qualified name; "": could not be read */
+	char file[160];	   /* the end of it, if it is longer */
+};
+
+struct wire_name {
+	struct wire_head head;
+	char name[64];
+};
+
 enum wire_loss_kind {
 	WIRE_LOSS_MADE,	       /* records made; = received + dropped */
 	WIRE_LOSS_RING_FULL,   /* records dropped */
@@ -282,12 +394,16 @@ enum wire_loss_kind {
 	WIRE_LOSS_UNMATCHED,   /* a futex call returned that nobody saw begin */
 	WIRE_LOSS_SWITCH,      /* switches that were not shown to us: the time is known all the same */
 	WIRE_LOSS_SKIPPED,     /* neither of two programs ran for an event */
+	WIRE_LOSS_PYTHREAD,    /* looks at an interpreter that did not find the thread in it */
+	WIRE_LOSS_STACK,       /* samples without a stack: it could not be read or kept */
+	WIRE_LOSS_TRUNCATED,   /* different stacks that are not whole */
 	WIRE_LOSS_KERNEL_KINDS, /* the ones above are counted by the BPF programs */
 	WIRE_LOSS_RECEIVED = WIRE_LOSS_KERNEL_KINDS,
 	WIRE_LOSS_RECURSION, /* runs skipped of programs that no other replaces */
 	WIRE_LOSS_LATE,	     /* records that came too late to be put in order */
 	WIRE_LOSS_SHARED,    /* shared futex words whose file could not be found */
 	WIRE_LOSS_SOURCE,    /* optional event sources this kernel does not have */
+	WIRE_LOSS_FRAME,     /* frames whose function could not be found out */
 	WIRE_LOSS_KINDS,
 };
 
@@ -322,7 +438,39 @@ struct wire_config {
 	__u8 test_no_storage; /* testing only: behave as if task storage failed */
 	__u8 pad[5];
 	__u64 ring_wake_bytes; /* wake the reader when so much waits for it */
+	__u64 sample_ns;       /* a stack for so much time of running or waiting, 0: none */
 };
+
+#define WIRE_PYTHONS 4096 /* different interpreters at a time */
+
+/*
+ * One value of the map of interpreters: where CPython keeps what the BPF programs read.  Addresses
+ * are the target's, the rest are offsets in bytes (user/runtime/cpython_layout.h has their source).
+ */
+struct wire_python {
+	__u64 runtime; /* _PyRuntime */
+	__u64 gil;     /* the one GIL; 0: each interpreter points to its own */
+	__u32 head;    /* _PyRuntime: newest PyInterpreterState */
+	__u32 next;    /* PyInterpreterState: the next older one */
+	__u32 threads; /* PyInterpreterState: newest PyThreadState */
+	__u32 gil_ptr; /* PyInterpreterState: the GIL it uses */
+	__u32 t_next;  /* PyThreadState: the next older one */
+	__u32 t_interp;
+	__u32 t_thread_id; /* pthread_self() */
+	__u32 t_frame;	   /* innermost frame, or the cframe that has it */
+	__u32 cframe;	   /* there: innermost frame; WIRE_PYTHON_NONE: t_frame has it itself */
+	__u32 f_size;	   /* of what is read of a frame, at most WIRE_PYTHON_FRAME */
+	__u32 f_code;
+	__u32 f_previous;
+	__u32 f_instr;
+	__u32 f_owner;	   /* u8; WIRE_PYTHON_NONE: it has none */
+	__u32 owner_c;	   /* frames with this owner or a higher one are C code's; 0: none are */
+	__u32 instr_mask;  /* low bytes of f_instr that count: 0xffffffff for an int, else 0: all */
+	__u32 gil_shift;   /* 0 or 8: what a free-threaded build has in front */
+	__u32 gil_end;	   /* size of the GIL's struct, with gil_shift */
+};
+#define WIRE_PYTHON_NONE (~0u)
+#define WIRE_PYTHON_FRAME 112
 
 /* Value of the map of targets: the process that had this id when the user named it. */
 struct wire_target {
@@ -332,7 +480,7 @@ struct wire_target {
 #define WIRE_ASSERT(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type)
 WIRE_ASSERT(wire_head, 16);
 WIRE_ASSERT(wire_block, 32);
-WIRE_ASSERT(wire_task, 96);
+WIRE_ASSERT(wire_task, 112);
 WIRE_ASSERT(wire_switch, 56);
 WIRE_ASSERT(wire_wake, 40);
 WIRE_ASSERT(wire_futex, 56);
@@ -341,6 +489,9 @@ WIRE_ASSERT(wire_exec, 48);
 WIRE_ASSERT(wire_exit, 24);
 WIRE_ASSERT(wire_sums, 224);
 WIRE_ASSERT(wire_thread_sums, 288);
+WIRE_ASSERT(wire_pythread, 40);
+WIRE_ASSERT(wire_sample, 48);
+WIRE_ASSERT(wire_stack, 32 + 16 * WIRE_FRAMES_MAX);
 WIRE_ASSERT(wire_host, 128);
 WIRE_ASSERT(wire_window, 40);
 WIRE_ASSERT(wire_proc, 176);
@@ -349,6 +500,10 @@ WIRE_ASSERT(wire_region, 88);
 WIRE_ASSERT(wire_loss, 16 + 8 * WIRE_LOSS_KINDS);
 WIRE_ASSERT(wire_prog, 72);
 WIRE_ASSERT(wire_cost, 48);
-WIRE_ASSERT(wire_config, 16);
+WIRE_ASSERT(wire_runtime, 184);
+WIRE_ASSERT(wire_frame, 296);
+WIRE_ASSERT(wire_name, 80);
+WIRE_ASSERT(wire_config, 24);
+WIRE_ASSERT(wire_python, 88);
 
 #endif

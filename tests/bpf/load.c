@@ -16,7 +16,7 @@
 
 /*
  * Instructions that the verifier may walk for one program.  The kernel's limit is a million; what we
- * have today is about 30,000 at most (on 6.1), so that a jump over this line is a loop or a branch gone wrong.
+ * have today is about 30,000 at most, so that a jump over this line is a loop or a branch gone wrong.
  */
 #define INSNS_MAX 40000
 #define SESSIONS 20 /* or as many as the first argument says: an emulated machine is slow */
@@ -105,7 +105,7 @@ static void check_snapshot(struct session *s)
 int main(int argc, char **argv)
 {
 	int sessions = argc > 1 ? atoi(argv[1]) : SESSIONS;
-	struct session_opts opts = { .follow_children = true };
+	struct session_opts opts = { .follow_children = true, .sample_ns = 10000000 };
 	struct session *s = NULL;
 	int programs = 0, fds, before = count_programs();
 

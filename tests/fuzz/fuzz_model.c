@@ -8,7 +8,7 @@
  *
  *	clang -g -O1 -std=gnu11 -D_GNU_SOURCE -I. -I.output -fsanitize=fuzzer,address,undefined \
  *		tests/fuzz/fuzz_model.c user/model/?*.c user/analysis/?*.c user/render/?*.c \
- *		user/trace/{fields,text}.c user/base/{buf,escape,fail,unit}.c .output/schema.o \
+ *		user/trace/{fields,text}.c user/base/{buf,escape,fail,syscall,unit}.c .output/schema.o \
  *		-lm -o fuzz_model
  *	./fuzz_model -max_total_time=120 -max_len=16384 CORPUS tests/fuzz/corpus/model
  */

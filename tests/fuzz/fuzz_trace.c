@@ -8,7 +8,7 @@
  *
  *	clang -g -O1 -std=gnu11 -D_GNU_SOURCE -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION -I. \
  *		-fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_trace.c user/trace/?*.c \
- *		user/base/{buf,escape,fail}.c -lz -o fuzz_trace
+ *		user/base/{buf,escape,fail,outfile}.c -lz -o fuzz_trace
  *	./fuzz_trace -max_total_time=60 -max_len=4096 CORPUS tests/fuzz/corpus/trace
  */
 #include <stdint.h>

@@ -84,7 +84,98 @@ static void check_locks(const json_t *locks, const struct report *r)
 				 r->locks[i].n_hist);
 		assert_int_equal(json_array_size(json_object_get(lock, "top_holders")),
 				 r->locks[i].n_top_holders);
+		assert_int_equal(json_array_size(json_object_get(lock, "sites")),
+				 r->locks[i].n_sites);
+		assert_int_equal(json_array_size(json_object_get(lock, "holding")),
+				 r->locks[i].n_holding);
 	}
+}
+
+static const char *string_member(const json_t *object, const char *name)
+{
+	const char *s = json_string_value(json_object_get(object, name));
+
+	assert_non_null(s);
+	return s;
+}
+
+static void check_sites(const json_t *sites, const struct report_site *s, size_t n)
+{
+	assert_int_equal(json_array_size(sites), n);
+	for (size_t i = 0; i < n; i++) {
+		const json_t *site = json_array_get(sites, i);
+
+		assert_int_member(site, "ns", s[i].ns);
+		assert_int_member(site, "samples", s[i].samples);
+		assert_int_member(site, "line", s[i].place.line);
+		assert_int_member(site, "tid", s[i].tid);
+	}
+}
+
+static void check_gils(const json_t *gils, const struct report *r)
+{
+	assert_int_equal(json_array_size(gils), r->n_gils);
+	for (size_t i = 0; i < r->n_gils; i++) {
+		const struct report_gil *g = &r->gils[i];
+		const json_t *gil = json_array_get(gils, i), *held = json_object_get(gil, "held");
+
+		assert_int_member(gil, "lock", g->lock);
+		assert_int_member(gil, "handoffs", g->handoffs);
+		assert_int_member(gil, "switches", g->switches);
+		assert_int_member(gil, "forced", g->forced);
+		assert_int_member(gil, "poll_ns", g->poll_ns);
+		assert_int_member(gil, "held_asleep_ns", g->held_asleep_ns);
+		assert_int_member(gil, "convoy_p99_ns", g->convoy_p99_ns);
+		assert_int_member(gil, "without_ns", g->without_ns);
+		assert_int_equal(strtoull(string_member(gil, "addr"), NULL, 16), g->addr);
+		check_sites(json_object_get(gil, "holding"), g->holding, g->n_holding);
+		check_sites(json_object_get(gil, "without"), g->without, g->n_without);
+		assert_int_equal(json_array_size(held), g->n_held);
+		for (size_t k = 0; k < g->n_held; k++) {
+			const json_t *row = json_array_get(held, k);
+
+			assert_int_member(row, "held_ns", g->held[k].held_ns);
+			assert_int_member(row, "max_ns", g->held[k].max_ns);
+			assert_int_member(json_object_get(row, "site"), "ns", g->held[k].site.ns);
+			assert_string_equal(string_member(row, "syscall"),
+					    g->held[k].syscall ? g->held[k].syscall : "");
+		}
+	}
+}
+
+/* What has no string has an empty one, never null and never nothing. */
+static void test_python(void **state)
+{
+	struct report *r = report_sample("python"), *nulls = report_sample("nulls");
+	struct buf out = render(r), empty = render(nulls);
+	json_t *root = parse(&out), *bare = parse(&empty), *site;
+
+	(void)state;
+	site = json_array_get(json_object_get(root, "running"), 0);
+	assert_string_equal(string_member(site, "function"), "Parser.parse_record");
+	assert_string_equal(string_member(site, "file"), "/srv/billing/app/ingest/parser.py");
+	assert_string_equal(string_member(site, "thread_name"), "Thread-1 (consume)");
+	assert_memory_equal(string_member(site, "stack"), "Parser.parse_record (/srv", 25);
+	site = json_array_get(json_object_get(root, "threads"), 0);
+	assert_string_equal(string_member(site, "name"), "Thread-1 (consume)");
+	assert_int_member(site, "gil_ns", r->threads[0].gil_ns);
+	assert_true(json_is_true(json_object_get(site, "python")));
+	assert_true(json_real_value(json_object_get(site, "gil_wait_share")) == 0.4901);
+	site = json_array_get(json_object_get(root, "runtimes"), 2);
+	assert_string_equal(string_member(site, "status"), "unknown");
+	assert_string_equal(string_member(site, "why"), "no offsets for this version");
+	assert_int_member(json_object_get(root, "quality"), "sample_ns", 10000000);
+	site = json_array_get(json_object_get(bare, "running"), 0);
+	assert_string_equal(string_member(site, "function"), "");
+	assert_string_equal(string_member(site, "stack"), "");
+	site = json_array_get(json_object_get(bare, "threads"), 0);
+	assert_string_equal(string_member(site, "name"), "");
+	json_decref(root);
+	json_decref(bare);
+	buf_free(&out);
+	buf_free(&empty);
+	report_sample_free(r);
+	report_sample_free(nulls);
 }
 
 static void test_numbers_come_back(void **state)
@@ -104,6 +195,10 @@ static void test_numbers_come_back(void **state)
 		check_parallelism(json_object_get(root, "par"), &r->par);
 		check_states(json_object_get(root, "budget"), r->budget.state_ns);
 		check_locks(json_object_get(root, "locks"), r);
+		check_gils(json_object_get(root, "gils"), r);
+		check_sites(json_object_get(root, "running"), r->running, r->n_running);
+		assert_int_equal(json_array_size(json_object_get(root, "runtimes")),
+				 r->n_runtimes);
 		assert_int_equal(json_array_size(threads), r->n_threads);
 		for (size_t i = 0; i < r->n_threads; i++) {
 			const json_t *thread = json_array_get(threads, i);
@@ -252,6 +347,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers_come_back),
+		cmocka_unit_test(test_python),
 		cmocka_unit_test(test_safe_and_deterministic),
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_doubles),

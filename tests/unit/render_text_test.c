@@ -178,7 +178,7 @@ static void test_budget_closes(void **state)
 
 static void test_no_nonsense(void **state)
 {
-	static const char *const nonsense[] = { "nan", "inf ", "-0.0", "(null)", "-nan" };
+	static const char *const nonsense[] = { " nan", "(nan", "inf ", "-0.0", "(null)", "-nan" };
 
 	(void)state;
 	for (const char *const *sample = report_samples; *sample; sample++) {
@@ -225,6 +225,106 @@ static void test_losses(void **state)
 	buf_free(&out);
 }
 
+static void assert_has_not(const struct buf *out, const char *text)
+{
+	if (strstr(out->data, text))
+		print_error("not expected: %s\nin:\n%s\n", text, out->data);
+	assert_null(strstr(out->data, text));
+}
+
+/* The block of the GIL: threads, places, and what only a GIL has. */
+static void test_gil(void **state)
+{
+	static const char *const lines[] = {
+		"4.85 s  50.0 %      927 x  4713 Thread-1 (consume)    |   4.80 s  50.5 %",
+		"waiting at                                              | held at\n",
+		"7.28 s  75.0 %  Parser.parse_record (parser.py:212)   |   7.13 s  75.0 %  Parser.",
+		"6.3 %  sha256_file (hash.py:12)              |   446 ms   4.7 %  sha256_file (hash",
+		"|   149 ms   1.6 %  not known  4714 MainThread\n",
+		"most waited:  Parser.parse_record (/srv/billing/app/ingest/parser.py:212); consume (",
+		"most held:    Parser.parse_record (/srv/",
+		"handed over 1,853 times (185 /s)   forced by the switch interval of 5.00 ms: 1,848\n",
+		"CPython's own count of changes of hands: 3,710   held for 9.64 s while somebody",
+		"waiting: 96.0 % (9.32 s) asleep until it was handed over   2.0 % (190 ms) the hand-off",
+		"2.0 % (198 ms) ready, but no CPU free\n",
+		"meanwhile: 12.4 % (1.20 s) its holder slept   1.3 % (130 ms) its holder had no CPU\n",
+		"0.5 % (48.0 ms) nobody had it yet\n",
+		"ready (after I/O, a timer, a lock) -> has the GIL: p50 5.02 ms   p99 10.1 ms   max",
+		"asleep with the GIL while others waited for it:\n",
+		"700 ms      7  710 ms   102 ms  clock_nanosleep  ",
+		"(compiler.py:1044)  4714 Thread-2 (render)\n",
+		"350 ms      7  355 ms   102 ms  page fault       sha256_file (hash.py:12)",
+		"CPU time with the GIL 9.91 s (97.9 %), without it 210 ms (2.1 %):\n",
+		"158 ms  1.6  sha256_file (hash.py:12)  4713 ThreadPoolExecutor-0~\n",
+		"WAITING FOR WORK",
+	};
+	struct buf out = render_at("python", 120, false);
+	const char *at = out.data;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(lines); i++) {
+		at = strstr(at, lines[i]);
+		if (!at)
+			print_error("missing or out of order: %s\n%s\n", lines[i], out.data);
+		assert_non_null(at);
+	}
+	buf_free(&out);
+}
+
+static void test_python(void **state)
+{
+	struct buf out = render_at("python", 120, false);
+
+	(void)state;
+	assert_has(&out, "  4713  Thread-1 (consume)  10.0 s  50.6      49.5 ");
+	assert_has(&out, "with GIL: CPU time that had it");
+	assert_has(&out, "CPython 3.11.2 in processes 4711, 4712\n");
+	assert_has(&out, "CPython 3.16 in process 4713: layout not known (no offsets for this "
+			 "version): its GIL is not told apart\n");
+	assert_has(&out, "CPython 3.13t in process 4715: no GIL (free-threaded)\n");
+	assert_has(&out, "GIL of process 4712: nobody waited for it\n");
+	assert_has(&out, "PYTHON FUNCTIONS  by CPU time");
+	assert_has(&out, "7.59 s  75.0  Parser.parse_record (/srv/billing/app/ingest/parser.py:212)");
+	assert_has(&out, "(.../engine/compiler.py:1044)"); /* the end of a long path */
+	assert_has(&out, "samples 2,345: a stack for every 10.0 ms of running or waiting");
+	assert_has(&out, "without a stack 3 (0.1 %)");
+	assert_has(&out, "unknown frames 4\n");
+	buf_free(&out);
+
+	/* A program without Python has none of this. */
+	out = render_at("processes", 120, false);
+	assert_has_not(&out, "PYTHON");
+	assert_has_not(&out, "a stack for every");
+	assert_has_not(&out, "most waited");
+	assert_has_not(&out, "with GIL");
+	buf_free(&out);
+}
+
+/* Narrow: the name of the file and the line stay, the begin of the function goes. */
+static void test_places_narrow(void **state)
+{
+	struct buf out = render_at("python", 80, true);
+
+	(void)state;
+	assert_has(&out, "75.0 %  …se_record (parser.py:212) │");
+	assert_has(&out, "18.8 %  …enexpr> (…mpiler.py:1044) │");
+	assert_has(&out, "no room for: most in thread");
+	buf_free(&out);
+}
+
+/* Strings that are not there are no reason to fail, or to leave a number out. */
+static void test_nulls(void **state)
+{
+	struct buf out = render_at("nulls", 100, false);
+
+	(void)state;
+	assert_has(&out, "100.0 %  not known");
+	assert_has(&out, "handed over 0 times (0.0 /s)   forced 0\n");
+	assert_has(&out, "page fault  not known\n");
+	assert_has(&out, "an interpreter in process 0: layout not known: its GIL is not told");
+	buf_free(&out);
+}
+
 /* Every verdict and every state can be printed. */
 static void test_all_codes(void **state)
 {
@@ -253,6 +353,10 @@ int main(void)
 		cmocka_unit_test(test_no_nonsense),
 		cmocka_unit_test(test_nothing_silently_dropped),
 		cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_gil),
+		cmocka_unit_test(test_python),
+		cmocka_unit_test(test_places_narrow),
+		cmocka_unit_test(test_nulls),
 		cmocka_unit_test(test_all_codes),
 	};
 

@@ -26,6 +26,12 @@ static void *sample_alloc(struct sample *s, size_t n, size_t size)
 	vec_push(s->blocks, s->n_blocks, s->cap_blocks) = p;
 	return p;
 }
+
+void *report_sample_alloc(struct report *r, size_t n, size_t size)
+{
+	return sample_alloc((struct sample *)r, n, size);
+}
+
 #define NEW(s, array, n) ((array) = sample_alloc(s, n, sizeof(*(array))))
 
 static void set_histogram(struct sample *s, struct report_histogram *h, size_t n, ...)
@@ -63,11 +69,15 @@ static void set_losses(struct report_quality *q)
 		{ "unmatched", "futex calls whose begin was not seen", 0 },
 		{ "switch", "switches not shown by the kernel", 0 },
 		{ "skipped", "events not told by the kernel", 0 },
+		{ "pythread", "looks into Python without an answer", 0 },
+		{ "stack", "samples without a stack", 0 },
+		{ "truncated", "stacks that are not whole", 0 },
 		{ "received", "records received", 0 },
 		{ "recursion", "program runs skipped", 0 },
 		{ "late", "records out of order", 0 },
 		{ "shared", "shared words without a file", 0 },
 		{ "source", "missing event sources", 0 },
+		{ "frame", "frames without a function", 0 },
 	};
 
 	memcpy(q->loss, kinds, sizeof(kinds));
@@ -405,6 +415,7 @@ static void fill_huge(struct sample *s)
 		r->locks[i].waits = INT64_MAX;
 		r->locks[i].wakes = INT64_MAX;
 	}
+	report_python_fill(r, NULL, 0, 300);
 	memset(r->kernel, 'k', sizeof(r->kernel) - 1);
 	memset(r->verdict.sentence, 'v', sizeof(r->verdict.sentence) - 1);
 	memset(r->verdict.advice, 'a', sizeof(r->verdict.advice) - 1);
@@ -441,9 +452,22 @@ static void fill_hostile(struct sample *s)
 		for (size_t k = 0; k < l->n_top_wakers; k++)
 			strcpy(l->top_wakers[k].comm, bad[(i + k) % 12]);
 	}
+	report_python_fill(r, bad, sizeof(bad) / sizeof(bad[0]), 5);
 	strcpy(r->verdict.sentence, "\033[2J \xe2\x80\xae comm \xff is \t bad");
 	strcpy(r->par.ceiling_why, "\033[5mblink");
 	strcpy(r->kernel, "6.\0336\xff");
+}
+
+static void fill_python(struct sample *s)
+{
+	fill_gil(s);
+	report_python_fill(&s->r, NULL, 0, 3);
+}
+
+static void fill_nulls(struct sample *s)
+{
+	fill_gil(s);
+	report_python_nulls(&s->r);
 }
 
 static const struct {
@@ -451,10 +475,12 @@ static const struct {
 	void (*fill)(struct sample *s);
 } fills[] = {
 	{ "gil", fill_gil },   { "processes", fill_processes }, { "zero", fill_zero },
-	{ "huge", fill_huge }, { "hostile", fill_hostile },
+	{ "huge", fill_huge }, { "hostile", fill_hostile },	{ "python", fill_python },
+	{ "nulls", fill_nulls },
 };
 
-const char *const report_samples[] = { "gil", "processes", "zero", "huge", "hostile", NULL };
+const char *const report_samples[] = { "gil",	  "processes", "zero",	"huge",
+				       "hostile", "python",    "nulls", NULL };
 
 struct report *report_sample(const char *name)
 {

@@ -86,6 +86,7 @@ static size_t load(const char *path, void *data, size_t cap)
 /* Record number i: kinds and sizes change, the content follows from the number. */
 static const struct wire_head *record(uint64_t i)
 {
+	static struct wire_stack stack;
 	static struct wire_switch sw;
 	static struct wire_exit gone;
 
@@ -95,6 +96,15 @@ static const struct wire_head *record(uint64_t i)
 			.code = (int)i,
 		};
 		return &gone.head;
+	}
+	if (i % 100 == 50) {
+		stack = (struct wire_stack){
+			.head = { .ts_ns = i, .kind = WIRE_STACK, .size = sizeof(stack) },
+			.n = WIRE_FRAMES_MAX,
+		};
+		for (size_t f = 0; f < WIRE_FRAMES_MAX; f++)
+			stack.frames[f] = (struct wire_frame_id){ i, f };
+		return &stack.head;
 	}
 	sw = (struct wire_switch){
 		.head = { .ts_ns = i, .tid = 8, .kind = WIRE_SWITCH },

@@ -235,6 +235,35 @@ static void test_bad_size(void **state)
 	trace_order_free(NULL);
 }
 
+/* Every byte of the largest record arrives, in order and late. */
+static int same_stack(void *ctx, const struct wire_head *rec)
+{
+	const struct wire_stack *expected = ctx;
+
+	assert_int_equal(rec->ts_ns, 1000);
+	assert_int_equal(rec->size, sizeof(*expected));
+	assert_memory_equal(rec + 1, &expected->head + 1, sizeof(*expected) - sizeof(*rec));
+	return 0;
+}
+
+static void test_largest(void **state)
+{
+	struct wire_stack stack;
+	struct trace_order *o = trace_order_new(0, same_stack, &stack);
+
+	(void)state;
+	assert_int_equal(sizeof(stack), TRACE_RECORD_MAX);
+	memset(&stack, 0xa5, sizeof(stack));
+	stack.head = (struct wire_head){ 1000, 1, WIRE_STACK, sizeof(stack) };
+	assert_int_equal(trace_order_put(o, &stack.head), 0);
+	assert_int_equal(trace_order_flush(o), 0);
+	assert_int_equal(trace_order_late(o), 0);
+	stack.head.ts_ns = 999;
+	assert_int_equal(trace_order_put(o, &stack.head), 0);
+	assert_int_equal(trace_order_late(o), 1);
+	trace_order_free(o);
+}
+
 static int count_order(void *ctx, const struct wire_head *rec)
 {
 	uint64_t *last = ctx;
@@ -317,7 +346,7 @@ int main(void)
 		cmocka_unit_test(test_delay_is_exact), cmocka_unit_test(test_late),
 		cmocka_unit_test(test_without_a_time), cmocka_unit_test(test_sink_error),
 		cmocka_unit_test(test_bad_size),       cmocka_unit_test(test_memory_is_bounded),
-		cmocka_unit_test(test_speed),
+		cmocka_unit_test(test_largest),	       cmocka_unit_test(test_speed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,53 +32,43 @@ union record {
 	struct wire_loss loss;
 	struct wire_prog prog;
 	struct wire_cost cost;
+	struct wire_pythread pythread;
+	struct wire_sample sample;
+	struct wire_stack stack;
+	struct wire_runtime runtime;
+	struct wire_frame frame;
+	struct wire_name name;
 	uint8_t bytes[TRACE_RECORD_MAX];
 };
 
-static const uint16_t kinds[] = {
-	WIRE_TASK,   WIRE_SWITCH, WIRE_WAKE, WIRE_FUTEX,  WIRE_WORD, WIRE_EXEC,
-	WIRE_EXIT,   WIRE_SUMS,	  WIRE_HOST, WIRE_WINDOW, WIRE_PROC, WIRE_SHARED,
-	WIRE_REGION, WIRE_LOSS,	  WIRE_PROG, WIRE_COST,
+static const uint16_t sizes[WIRE_KIND_MAX] = {
+	[WIRE_TASK] = sizeof(struct wire_task),
+	[WIRE_SWITCH] = sizeof(struct wire_switch),
+	[WIRE_WAKE] = sizeof(struct wire_wake),
+	[WIRE_FUTEX] = sizeof(struct wire_futex),
+	[WIRE_WORD] = sizeof(struct wire_word),
+	[WIRE_EXEC] = sizeof(struct wire_exec),
+	[WIRE_EXIT] = sizeof(struct wire_exit),
+	[WIRE_SUMS] = sizeof(struct wire_thread_sums),
+	[WIRE_PYTHREAD] = sizeof(struct wire_pythread),
+	[WIRE_SAMPLE] = sizeof(struct wire_sample),
+	[WIRE_STACK] = sizeof(struct wire_stack),
+	[WIRE_HOST] = sizeof(struct wire_host),
+	[WIRE_WINDOW] = sizeof(struct wire_window),
+	[WIRE_PROC] = sizeof(struct wire_proc),
+	[WIRE_SHARED] = sizeof(struct wire_shared),
+	[WIRE_REGION] = sizeof(struct wire_region),
+	[WIRE_LOSS] = sizeof(struct wire_loss),
+	[WIRE_PROG] = sizeof(struct wire_prog),
+	[WIRE_COST] = sizeof(struct wire_cost),
+	[WIRE_RUNTIME] = sizeof(struct wire_runtime),
+	[WIRE_FRAME] = sizeof(struct wire_frame),
+	[WIRE_NAME] = sizeof(struct wire_name),
 };
-#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-static size_t size_of(uint16_t kind)
-{
-	switch (kind) {
-	case WIRE_TASK:
-		return sizeof(struct wire_task);
-	case WIRE_SWITCH:
-		return sizeof(struct wire_switch);
-	case WIRE_WAKE:
-		return sizeof(struct wire_wake);
-	case WIRE_FUTEX:
-		return sizeof(struct wire_futex);
-	case WIRE_WORD:
-		return sizeof(struct wire_word);
-	case WIRE_EXEC:
-		return sizeof(struct wire_exec);
-	case WIRE_EXIT:
-		return sizeof(struct wire_exit);
-	case WIRE_SUMS:
-		return sizeof(struct wire_thread_sums);
-	case WIRE_HOST:
-		return sizeof(struct wire_host);
-	case WIRE_WINDOW:
-		return sizeof(struct wire_window);
-	case WIRE_PROC:
-		return sizeof(struct wire_proc);
-	case WIRE_SHARED:
-		return sizeof(struct wire_shared);
-	case WIRE_REGION:
-		return sizeof(struct wire_region);
-	case WIRE_LOSS:
-		return sizeof(struct wire_loss);
-	case WIRE_PROG:
-		return sizeof(struct wire_prog);
-	default:
-		return sizeof(struct wire_cost);
-	}
-}
+#define FOR_EACH_KIND(kind)                                                                        \
+	for (uint16_t kind = 0; kind < WIRE_KIND_MAX; kind++)                                      \
+		if (sizes[kind])
 
 #define END(text) ((text)[sizeof(text) - 1] = '\0')
 
@@ -85,7 +76,7 @@ static size_t size_of(uint16_t kind)
 static void make_valid(union record *r, uint16_t kind)
 {
 	r->head.kind = kind;
-	r->head.size = (uint16_t)size_of(kind);
+	r->head.size = sizes[kind];
 	switch (kind) {
 	case WIRE_TASK:
 		END(r->task.comm);
@@ -96,7 +87,8 @@ static void make_valid(union record *r, uint16_t kind)
 		break;
 	case WIRE_SWITCH:
 		r->sw.prev_state %= WIRE_STATES;
-		r->sw.block.pad = 0;
+		if (!(r->sw.flags & WIRE_SWITCH_OBJECT))
+			r->sw.block.pad = 0;
 		if (!(r->sw.flags & WIRE_SWITCH_BLOCK))
 			r->head.size = WIRE_SWITCH_SHORT;
 		break;
@@ -112,6 +104,19 @@ static void make_valid(union record *r, uint16_t kind)
 	case WIRE_SUMS:
 		END(r->sums.comm);
 		r->sums.sums.pad = 0;
+		break;
+	case WIRE_PYTHREAD:
+		r->pythread.pad = 0;
+		break;
+	case WIRE_SAMPLE:
+		r->sample.why %= WIRE_SAMPLE_WHYS;
+		r->sample.pad = 0;
+		r->sample.pad2 = 0;
+		break;
+	case WIRE_STACK:
+		r->stack.n %= WIRE_FRAMES_MAX + 1;
+		for (size_t i = r->stack.n; i < WIRE_FRAMES_MAX; i++)
+			r->stack.frames[i] = (struct wire_frame_id){ 0 };
 		break;
 	case WIRE_HOST:
 		END(r->host.kernel);
@@ -134,6 +139,19 @@ static void make_valid(union record *r, uint16_t kind)
 		break;
 	case WIRE_PROG:
 		END(r->prog.name);
+		break;
+	case WIRE_RUNTIME:
+		r->runtime.status %= WIRE_RUNTIME_STATUSES;
+		memset(r->runtime.pad, 0, sizeof(r->runtime.pad));
+		END(r->runtime.name);
+		END(r->runtime.why);
+		break;
+	case WIRE_FRAME:
+		END(r->frame.function);
+		END(r->frame.file);
+		break;
+	case WIRE_NAME:
+		END(r->name.name);
 		break;
 	default:
 		break;
@@ -162,7 +180,8 @@ static void test_random_records(void **state)
 {
 	(void)state;
 	srandom(1);
-	for (size_t k = 0; k < N_KINDS; k++) {
+	FOR_EACH_KIND(kind)
+	{
 		for (int round = 0; round < 2000; round++) {
 			union record r;
 
@@ -172,28 +191,51 @@ static void test_random_records(void **state)
 			for (size_t i = 0; round % 2 && i < sizeof(r); i++)
 				if (random() % 4)
 					r.bytes[i] = 0;
-			make_valid(&r, kinds[k]);
+			make_valid(&r, kind);
 			survives(&r);
 		}
 	}
 }
 
 /* One byte at a time: no byte is covered by two fields or by none. */
+static void single_bytes(uint16_t kind, uint8_t switch_flags)
+{
+	for (size_t i = 0; i < sizes[kind]; i++) {
+		union record r = { .bytes = { 0 } };
+
+		if (kind == WIRE_SWITCH)
+			r.sw.flags = switch_flags;
+		if (kind == WIRE_TASK)
+			r.task.flags = WIRE_TASK_BLOCKED;
+		if (kind == WIRE_STACK)
+			r.stack.n = WIRE_FRAMES_MAX;
+		r.bytes[i] |= 0xa5;
+		make_valid(&r, kind);
+		survives(&r);
+	}
+}
+
 static void test_single_bytes(void **state)
 {
 	(void)state;
-	for (size_t k = 0; k < N_KINDS; k++) {
-		for (size_t i = 0; i < size_of(kinds[k]); i++) {
-			union record r = { .bytes = { 0 } };
+	FOR_EACH_KIND(kind)
+	single_bytes(kind, WIRE_SWITCH_BLOCK);
+	single_bytes(WIRE_SWITCH, WIRE_SWITCH_BLOCK | WIRE_SWITCH_OBJECT);
+}
 
-			if (kinds[k] == WIRE_SWITCH)
-				r.sw.flags = WIRE_SWITCH_BLOCK;
-			if (kinds[k] == WIRE_TASK)
-				r.task.flags = WIRE_TASK_BLOCKED;
-			r.bytes[i] |= 0xa5;
-			make_valid(&r, kinds[k]);
-			survives(&r);
-		}
+/* A stack of every length; frames that are zero count too. */
+static void test_stacks(void **state)
+{
+	union record r = { .stack = { .head = { .ts_ns = 1, .kind = WIRE_STACK } } };
+
+	(void)state;
+	r.head.size = sizeof(r.stack);
+	for (uint32_t n = 0; n <= WIRE_FRAMES_MAX; n++) {
+		r.stack.n = n;
+		survives(&r);
+		if (n)
+			r.stack.frames[n - 1] = (struct wire_frame_id){ n % 2 ? ~0ULL - n : 0, n };
+		survives(&r);
 	}
 }
 
@@ -229,6 +271,24 @@ static void test_text_form(void **state)
 	format_is("18446744073709551615 futex ret=-110 op=0x80 val=4294967295",
 		  "18446744073709551615 futex op=0x80 val=4294967295 ret=-110");
 	format_is("1 word bytes=00A1ff00", "1 word bytes=00a1ff");
+	format_is("1 switch block.aux=7", "1 switch flags=0x1 block.aux=7");
+	format_is("1 switch block.object=7", "1 switch flags=0x21 block.object=0x7");
+	format_is("1 switch block.object=0x100000000",
+		  "1 switch flags=0x21 block.object=0x100000000");
+	format_is("1 switch flags=0x30", "1 switch flags=0x30"); /* no block, so no object */
+	format_is("1 pythread tid=4 tstate=16 gil=17", "1 pythread tid=4 tstate=0x10 gil=0x11");
+	format_is("1 sample stack=5 why=waited flags=1 weight_ns=0x10",
+		  "1 sample why=waited weight_ns=16 stack=0x5 flags=0x1");
+	format_is("1 sample why=cpu", "1 sample");
+	format_is("1 stack id=9 frames=0x10:1,0:0,32:0x2",
+		  "1 stack id=0x9 frames=0x10:0x1,0x0:0x0,0x20:0x2");
+	format_is("1 stack frames=0:0", "1 stack frames=0x0:0x0");
+	format_is("1 stack flags=2", "1 stack flags=0x2");
+	format_is("1 runtime name=\"CPython 3.11.2\" status=no_gil switches=3",
+		  "1 runtime name=\"CPython 3.11.2\" status=no_gil switches=3");
+	format_is("1 frame function=f file=\"/a b.py\" line=3 code=1 instr=2",
+		  "1 frame code=0x1 instr=0x2 function=\"f\" file=\"/a b.py\" line=3");
+	format_is("1 name name=\"Thread-3 (\\x1b)\"", "1 name name=\"Thread-3 (\\x1b)\"");
 	format_is("1 host realtime_offset_ns=-9223372036854775808",
 		  "1 host realtime_offset_ns=-9223372036854775808");
 }
@@ -243,6 +303,13 @@ static void test_sizes(void **state)
 	assert_int_equal(trace_parse("1 switch block.nr=202", &r, sizeof(r)), 1);
 	assert_int_equal(r.head.size, sizeof(struct wire_switch));
 	assert_int_equal(r.sw.flags, WIRE_SWITCH_BLOCK);
+	assert_int_equal(trace_parse("1 switch block.object=0", &r, sizeof(r)), 1);
+	assert_int_equal(r.sw.flags, WIRE_SWITCH_BLOCK | WIRE_SWITCH_OBJECT);
+	assert_int_equal(trace_parse("1 stack frames=1:2,3:4", &r, sizeof(r)), 1);
+	assert_int_equal(r.head.size, sizeof(struct wire_stack));
+	assert_int_equal(r.stack.n, 2);
+	assert_int_equal(r.stack.frames[1].code, 3);
+	assert_int_equal(r.stack.frames[1].instr, 4);
 	assert_int_equal(trace_parse("1 switch", &r, WIRE_SWITCH_SHORT), 1);
 	assert_int_equal(trace_parse("1 switch", &r, WIRE_SWITCH_SHORT - 1), -EINVAL);
 }
@@ -284,9 +351,28 @@ static void test_bad_lines(void **state)
 		{ "1 futex ret=2147483648", "'ret' has a number that does not fit" },
 		{ "1 futex ret=-2147483649", "'ret' has a number that does not fit" },
 		{ "1 futex ret=--1", "'ret' needs a number" },
-		{ "1 switch prev_state=bored", "'prev_state' needs the name of a state" },
-		{ "1 switch prev_state=", "'prev_state' needs the name of a state" },
-		{ "1 switch prev_state=1", "'prev_state' needs the name of a state" },
+		{ "1 switch prev_state=bored", "'prev_state' needs one of unknown on_cpu" },
+		{ "1 switch prev_state=", "'prev_state' needs one of unknown on_cpu" },
+		{ "1 switch prev_state=1", "'prev_state' needs one of unknown on_cpu" },
+		{ "1 switch flags=0x21 block.aux=1", "there is no 'block.aux'" },
+		{ "1 switch block.aux=1 flags=0x20", "there is no 'block.aux'" },
+		{ "1 switch block.aux=0 block.object=1", "there is no 'block.aux'" },
+		{ "1 switch block.object=1 block.aux=1", "'block.aux' is given twice" },
+		{ "1 task block.object=1", "'block.object' is no field" },
+		{ "1 sample why=4", "'why' needs one of cpu wait waited held, in" },
+		{ "1 sample why=wait_", "'why' needs one of" },
+		{ "1 runtime status=fine", "'status' needs one of ok no_gil unknown, in" },
+		{ "1 stack n=1", "'n' is no field" },
+		{ "1 stack frames=", "'frames' needs a number" },
+		{ "1 stack frames=1", "'frames' needs pairs" },
+		{ "1 stack frames=1,2", "'frames' needs a number" },
+		{ "1 stack frames=1:", "'frames' needs a number" },
+		{ "1 stack frames=1:2,", "'frames' needs a number" },
+		{ "1 stack frames=1:2:3", "'frames' needs a number" },
+		{ "1 stack frames=1:-2", "'frames' needs a number" },
+		{ "1 stack frames=1:18446744073709551616",
+		  "'frames' has a number that does not fit" },
+		{ "1 stack frames=0:0 frames=1:1", "'frames' is given twice" },
 		{ "1 word valid=81", "'valid' has a number that does not fit" },
 		{ "1 word bytes=0", "'bytes' needs pairs" },
 		{ "1 word bytes=0g", "'bytes' needs pairs" },
@@ -314,6 +400,7 @@ static void test_long_line(void **state)
 {
 	char line[20000];
 	union record r;
+	size_t n;
 
 	(void)state;
 	memset(line, 'a', sizeof(line) - 1);
@@ -323,6 +410,14 @@ static void test_long_line(void **state)
 	assert_in_range(strlen(fail_text()), 50, 300);
 	memset(line, '8', 500);
 	assert_int_equal(trace_parse(line, &r, sizeof(r)), -EINVAL);
+	n = (size_t)sprintf(line, "1 stack frames=0:0");
+	for (int i = 1; i < WIRE_FRAMES_MAX; i++)
+		n += (size_t)sprintf(line + n, ",%d:1", i);
+	assert_int_equal(trace_parse(line, &r, sizeof(r)), 1);
+	assert_int_equal(r.stack.n, WIRE_FRAMES_MAX);
+	strcpy(line + n, ",1:1");
+	assert_int_equal(trace_parse(line, &r, sizeof(r)), -EINVAL);
+	assert_non_null(strstr(fail_text(), "'frames' has too many frames"));
 }
 
 static void test_check(void **state)
@@ -332,16 +427,14 @@ static void test_check(void **state)
 	(void)state;
 	assert_int_equal(trace_check(&r.head, 15), -EINVAL);
 	for (unsigned int kind = 0; kind < 100; kind++) {
-		bool known = false;
+		size_t right_size = kind < WIRE_KIND_MAX ? sizes[kind] : 0;
 
-		for (size_t k = 0; k < N_KINDS; k++)
-			known |= kinds[k] == kind;
+		if (kind == WIRE_SWITCH)
+			right_size = WIRE_SWITCH_SHORT;
 		memset(&r, 0, sizeof(r));
 		r.head.kind = (uint16_t)kind;
 		for (unsigned int size = 0; size <= sizeof(r); size++) {
-			bool right =
-				known && size == (kind == WIRE_SWITCH ? WIRE_SWITCH_SHORT
-								      : size_of((uint16_t)kind));
+			bool right = right_size && size == right_size;
 
 			r.head.size = (uint16_t)size;
 			assert_int_equal(trace_check(&r.head, sizeof(r)), right ? 0 : -EINVAL);
@@ -364,6 +457,53 @@ static void test_check(void **state)
 	assert_int_equal(trace_check(&r.head, sizeof(r)), -EINVAL);
 }
 
+/* Fill a text member: it has no end any more. */
+#define ENDLESS(r, member)                                                                         \
+	do {                                                                                       \
+		union record full = *(r);                                                          \
+		memset(full.member, 'x', sizeof(full.member));                                     \
+		assert_int_equal(trace_check(&full.head, sizeof(full)), -EINVAL);                  \
+		full.member[sizeof(full.member) - 1] = 0;                                          \
+		assert_int_equal(trace_check(&full.head, sizeof(full)), 0);                        \
+	} while (0)
+
+static void test_check_python(void **state)
+{
+	union record r = { .sample = { .head = { .kind = WIRE_SAMPLE, .size = 48 } } };
+
+	(void)state;
+	for (unsigned int why = 0; why < 256; why++) {
+		r.sample.why = (uint8_t)why;
+		assert_int_equal(trace_check(&r.head, sizeof(r)),
+				 why < WIRE_SAMPLE_WHYS ? 0 : -EINVAL);
+	}
+	memset(&r, 0, sizeof(r));
+	r.head.kind = WIRE_STACK;
+	r.head.size = sizeof(r.stack);
+	r.stack.n = WIRE_FRAMES_MAX;
+	assert_int_equal(trace_check(&r.head, sizeof(r)), 0);
+	r.stack.n = WIRE_FRAMES_MAX + 1;
+	assert_int_equal(trace_check(&r.head, sizeof(r)), -EINVAL);
+	assert_non_null(strstr(fail_text(), "n is 65, it must be below 65"));
+	r.stack.n = 0x100;
+	assert_int_equal(trace_check(&r.head, sizeof(r)), -EINVAL);
+	memset(&r, 0, sizeof(r));
+	r.head.kind = WIRE_RUNTIME;
+	r.head.size = sizeof(r.runtime);
+	ENDLESS(&r, runtime.name);
+	ENDLESS(&r, runtime.why);
+	r.runtime.status = WIRE_RUNTIME_STATUSES;
+	assert_int_equal(trace_check(&r.head, sizeof(r)), -EINVAL);
+	r.runtime.status = 0;
+	r.head.kind = WIRE_FRAME;
+	r.head.size = sizeof(r.frame);
+	ENDLESS(&r, frame.function);
+	ENDLESS(&r, frame.file);
+	r.head.kind = WIRE_NAME;
+	r.head.size = sizeof(r.name);
+	ENDLESS(&r, name.name);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -380,7 +520,8 @@ int main(void)
 		cmocka_unit_test(test_text_form),      cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_bad_lines),      cmocka_unit_test(test_nothing_on_the_line),
 		cmocka_unit_test(test_long_line),      cmocka_unit_test(test_check),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_names),	       cmocka_unit_test(test_stacks),
+		cmocka_unit_test(test_check_python),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

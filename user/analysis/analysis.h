@@ -18,6 +18,19 @@
 struct report *analysis_report(const struct model *m);
 void report_free(struct report *r);
 
+/* On-CPU time of stream and kernel sums may differ by so much before a thread is called doubtful:
+ * the first and the last switch are seen at slightly different times. */
+#define ANALYSIS_DOUBT_NS 50000
+#define ANALYSIS_DOUBT_SHARE 0.01
+
+/* Parts of it. */
+void analysis_threads(struct report *r, const struct model *m);
+void analysis_quality(struct report *r, const struct model *m);
+
+/* Time since the begin of the window, inside of it. */
+uint64_t analysis_since_begin(const struct model *m, uint64_t ts);
+uint64_t analysis_sum_states(const uint64_t *state_ns);
+
 /* Part of the report about locks; class_ns[i] of the i-th thread in model order is filled. */
 struct thread_times {
 	uint64_t id; /* thread id of the model, ascending */
@@ -27,7 +40,9 @@ struct thread_times {
 	const struct lock *top; /* that lock */
 	uint32_t top_row;	/* its id in the report, 0: none */
 };
-void analysis_locks(struct report *r, const struct model *m, struct thread_times *times, size_t n);
+/* Returns what the rows of r->locks are about; the caller frees the array. */
+const struct lock **analysis_locks(struct report *r, const struct model *m,
+				   struct thread_times *times, size_t n);
 
 /* Index into times of a thread id, -1: folded. */
 long thread_times_find(const struct thread_times *times, size_t n, uint64_t id);

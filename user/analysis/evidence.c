@@ -21,6 +21,12 @@ EVIDENCE(ev_cpu_time, f->on)
 EVIDENCE(ev_runnable, figures_loss_share(f, LOSS_RUNNABLE))
 EVIDENCE(ev_lock, figures_loss_share(f, LOSS_LOCK))
 EVIDENCE(ev_gil, figures_loss_share(f, LOSS_GIL))
+EVIDENCE(ev_gil_no_cpu, unit_ratio(min_of(f->gil.no_cpu, f->loss[LOSS_GIL]), f->wanted))
+EVIDENCE(ev_held_asleep, within_1(unit_ratio(f->gil.asleep, f->loss[LOSS_GIL])))
+EVIDENCE(ev_held_longest, f->gil.held ? (double)f->gil.held->max_ns : 0)
+EVIDENCE(ev_handoffs, unit_ratio(f->gil.handoffs, f->wall / SEC))
+EVIDENCE(ev_convoy, f->gil.convoy ? (double)f->gil.convoy->convoy_p99_ns : 0)
+EVIDENCE(ev_released, unit_ratio(f->gil.without, f->gil.with + f->gil.without))
 EVIDENCE(ev_klock, unit_ratio(f->klock, f->wanted + f->klock))
 EVIDENCE(ev_serial, unit_ratio((double)f->r->par.serial_ns, f->wall))
 EVIDENCE(ev_stalled, unit_ratio(f->stalled, f->wall))
@@ -59,6 +65,16 @@ static const struct {
 			  ev_runnable, 0.01 },
 	[EV_LOCK] = { "lock_share", "of the wanted time waited for locks", "share", ev_lock, 0.01 },
 	[EV_GIL] = { "gil_share", "of the wanted time waited for the GIL", "share", ev_gil, 0.01 },
+	[EV_GIL_NO_CPU] = { "gil_no_cpu_share", "waited for the GIL of a thread without a CPU",
+			    "share", ev_gil_no_cpu, 0.01 },
+	[EV_HELD_ASLEEP] = { "held_asleep_share", "of that while the GIL's holder slept", "share",
+			     ev_held_asleep, 0.01 },
+	[EV_HELD_LONGEST] = { "held_asleep_max", "longest sleep with the GIL at that place", "ns",
+			      ev_held_longest, 1 },
+	[EV_HANDOFFS] = { "handoffs", "the GIL is handed over", "per_s", ev_handoffs, 0.1 },
+	[EV_CONVOY] = { "convoy_p99", "from ready to having the GIL, p99", "ns", ev_convoy, 1 },
+	[EV_RELEASED] = { "released_share", "of Python's CPU time ran without the GIL", "share",
+			  ev_released, 0.01 },
 	[EV_KLOCK] = { "klock_share", "of the wanted time waited for kernel locks", "share",
 		       ev_klock, 0.01 },
 	[EV_SERIAL] = { "serial_share", "one thread on CPU while others wait for locks", "share",

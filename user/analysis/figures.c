@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* figures.c - from a report to the numbers that the verdict is made of; see figures.h. */
+#include <string.h>
+
 #include "user/analysis/figures.h"
 #include "user/analysis/thresholds.h"
 #include "user/base/unit.h"
@@ -152,6 +154,70 @@ static void collect_workers(struct figures *f, const struct report *r)
 		f->others_mean = (sum - most) / (double)(f->workers - 1);
 }
 
+/*
+ * Time that went to a GIL, but would not with free CPUs: its holder was preempted, or the thread
+ * that it was handed to has no CPU yet.  The latter takes some microseconds on an idle machine.
+ */
+static double no_cpu_ns(const struct report_gil *g)
+{
+	double free_ns = (double)g->free_ns, each = unit_ratio(free_ns, (double)g->handoffs);
+
+	return (double)g->held_preempted_ns + (each >= WAKE_DELAY_NS ? free_ns : 0);
+}
+
+static void collect_held(struct gil_figures *gil, const struct report_gil *g)
+{
+	for (size_t i = 0; i < g->n_held; i++) {
+		const struct report_held *h = &g->held[i];
+
+		if (!gil->held || h->site.ns > gil->held->site.ns)
+			gil->held = h;
+		if (h->syscall && strncmp(h->syscall, "futex", strlen("futex")) == 0)
+			gil->on_locks += (double)h->held_ns;
+	}
+}
+
+static bool is_convoy(const struct report_gil *g)
+{
+	double interval = g->interval_ns ? (double)g->interval_ns : GIL_INTERVAL_NS;
+
+	return g->convoy_count >= CONVOY_MIN && (double)g->convoy_p99_ns > CONVOY_TURNS * interval;
+}
+
+static void collect_gils(struct figures *f, const struct report *r)
+{
+	struct gil_figures *gil = &f->gil;
+
+	for (size_t i = 0; i < r->n_gils; i++) {
+		const struct report_gil *g = &r->gils[i];
+
+		gil->known |= g->lock != 0;
+		gil->asleep += (double)g->held_asleep_ns;
+		gil->no_cpu += no_cpu_ns(g);
+		gil->with += (double)g->with_ns;
+		gil->without += (double)g->without_ns;
+		gil->handoffs += (double)g->handoffs;
+		collect_held(gil, g);
+		if (g->n_without && (!gil->released || g->without[0].ns > gil->released->ns))
+			gil->released = &g->without[0];
+		if (is_convoy(g) && (!gil->convoy || g->convoy_p99_ns > gil->convoy->convoy_p99_ns))
+			gil->convoy = g;
+	}
+	gil->none = r->n_runtimes > 0;
+	for (size_t i = 0; i < r->n_runtimes; i++)
+		gil->none &= r->runtimes[i].status && strcmp(r->runtimes[i].status, "no-gil") == 0;
+}
+
+/* What is to blame for the losses; who held what is known from the records only. */
+static void collect_causes(struct figures *f)
+{
+	double moved = f->doubtful ? 0 : min_of(f->gil.no_cpu, f->loss[LOSS_GIL]);
+
+	memcpy(f->cause, f->loss, sizeof(f->cause));
+	f->cause[LOSS_GIL] -= moved;
+	f->cause[LOSS_RUNNABLE] += moved;
+}
+
 static void collect_quality(struct figures *f, const struct report_quality *q)
 {
 	f->dropped = unit_ratio((double)q->dropped, (double)q->made);
@@ -169,6 +235,8 @@ void figures_collect(struct figures *f, const struct report *r)
 	collect_demand(f, &r->par);
 	collect_threads(f, r);
 	collect_workers(f, r);
+	collect_gils(f, r);
+	collect_causes(f);
 	/* not the sum: processes of one cgroup all show the same number */
 	for (size_t i = 0; i < r->n_processes; i++)
 		f->throttled = max_of(f->throttled, (double)r->processes[i].throttled_ns);
@@ -192,6 +260,19 @@ const struct report_lock *figures_top_lock(const struct report *r, enum report_l
 			top = l;
 	}
 	return top;
+}
+
+const struct report_gil *figures_gil_of(const struct report *r, const struct report_lock *l)
+{
+	for (size_t i = 0; l && i < r->n_gils; i++)
+		if (r->gils[i].lock && r->gils[i].lock == l->id)
+			return &r->gils[i];
+	return NULL;
+}
+
+bool figures_held_asleep(const struct figures *f)
+{
+	return f->gil.asleep > 0 && f->gil.asleep >= HELD_ASLEEP_SHARE * f->loss[LOSS_GIL];
 }
 
 double figures_loss_share(const struct figures *f, enum loss loss)

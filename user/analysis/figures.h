@@ -29,6 +29,20 @@ struct io_figures {
 	size_t threads;
 };
 
+/* What a runtime tells about the GILs of the target, all added up; sums over waiting threads. */
+struct gil_figures {
+	bool known;	 /* there is one that a runtime has named, and somebody waited for it */
+	bool none;	 /* there is Python, and none of it has a GIL */
+	double asleep;	 /* waited while the holder slept */
+	double no_cpu;	 /* ... while the holder, or the next one, waited for a CPU */
+	double on_locks; /* wall: holders asleep on a lock with it */
+	double with, without; /* sampled CPU time */
+	double handoffs;
+	const struct report_held *held;	    /* where a holder slept, at the cost of most waiting */
+	const struct report_site *released; /* where most CPU time was used without it */
+	const struct report_gil *convoy; /* longest from ready to having it, NULL: none worth it */
+};
+
 /* What the rules look at.  Times are ns; sums over threads unless they say wall. */
 struct figures {
 	const struct report *r;
@@ -37,6 +51,7 @@ struct figures {
 	bool doubtful;		  /* the records do not tell enough */
 	double total, on, klock, wanted, lost;
 	double loss[LOSS_COUNT];
+	double cause[LOSS_COUNT]; /* the same, with gil.no_cpu counted as runnable: what to blame */
 	double ceiling;
 	double demand;	   /* threads that want to run, on average */
 	double possible;   /* CPU time if only the ceiling held back who wanted to run */
@@ -47,6 +62,7 @@ struct figures {
 	double throttled;
 	double waiting; /* in conditions, without main threads, which wait for others to end */
 	struct io_figures io;
+	struct gil_figures gil;
 	const struct report_thread *top;
 	/* imbalance: the worker with most CPU time and the others like it */
 	const struct report_thread *longest;
@@ -61,6 +77,9 @@ void figures_collect(struct figures *f, const struct report *r);
 const struct report_lock *figures_top_lock(const struct report *r, enum report_lock_class class,
 					   size_t *ret_n);
 
+/* What a runtime knows about the lock l, or NULL. */
+const struct report_gil *figures_gil_of(const struct report *r, const struct report_lock *l);
+
 /* A main thread beside others, or children, with so much CPU time: none of the workers. */
 bool figures_coordinates(const struct report *r, const struct report_thread *t, double worth);
 
@@ -69,6 +88,9 @@ bool figures_is_full(const struct figures *f);
 
 /* Threads in I/O add up to half of the window or more. */
 bool figures_io_mostly(const struct figures *f);
+
+/* Holders of the GIL sleep with it: that is what the waiting for it is about. */
+bool figures_held_asleep(const struct figures *f);
 
 double figures_loss_share(const struct figures *f, enum loss loss); /* of the wanted time */
 double figures_wake_delay(const struct figures *f); /* ns runnable each time a thread became so */

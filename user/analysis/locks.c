@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "user/analysis/analysis.h"
+#include "user/analysis/sites.h"
 #include "user/base/buf.h"
 #include "user/model/lock.h"
 
@@ -78,6 +79,7 @@ static void fill_party(struct report_party *ret, const struct party *p,
 	ret->tid = p->tid;
 	ret->pid = p->pid;
 	memcpy(ret->comm, i < 0 ? p->comm : times[i].thread->comm, sizeof(ret->comm));
+	ret->name = i < 0 ? "" : times[i].thread->python.name;
 }
 
 /* The parties with the greatest weight; one slot more is left for an unknown one. */
@@ -114,6 +116,7 @@ static const char *unknown_why(const struct lock *l)
 {
 	switch (l->kind) {
 	case KIND_LOW_LEVEL:
+	case KIND_PY_LOCK:
 		return "this lock does not record its owner";
 	case KIND_RWLOCK:
 		return "a rwlock does not record its readers";
@@ -140,7 +143,36 @@ static void fill_holders(struct report_lock *ret, const struct lock *l,
 		return;
 	unknown = &ret->top_holders[ret->n_top_holders++];
 	unknown->ns = l->unknown_ns;
+	unknown->name = "";
 	unknown->why = unknown_why(l);
+}
+
+/* "f (file.py:12)"; a name is short, so the path goes. */
+static void name_place(struct buf *b, const struct frame *f)
+{
+	const char *slash;
+
+	if (!f || !f->known || !f->function[0]) {
+		buf_puts(b, "?");
+		return;
+	}
+	slash = strrchr(f->file, '/');
+	buf_printf(b, "%s (%s:%u)", f->function, slash ? slash + 1 : f->file, f->line);
+}
+
+static void name_python(struct report_lock *ret, const struct lock *l)
+{
+	struct buf b = { 0 };
+
+	buf_puts(&b, lock_kinds[l->kind].name);
+	if (!l->by_place)
+		buf_printf(&b, " 0x%llx (first", (unsigned long long)l->base);
+	buf_puts(&b, " at ");
+	name_place(&b, l->place);
+	if (!l->by_place)
+		buf_puts(&b, ")");
+	snprintf(ret->name, sizeof(ret->name), "%s", b.data);
+	buf_free(&b);
 }
 
 static void fill_name(struct report_lock *ret, const struct lock *l)
@@ -149,6 +181,8 @@ static void fill_name(struct report_lock *ret, const struct lock *l)
 		snprintf(ret->name, sizeof(ret->name), "%s", l->name);
 	else if (l->kind == KIND_FOLDED)
 		snprintf(ret->name, sizeof(ret->name), "all other locks");
+	else if (lock_is_python(l))
+		name_python(ret, l);
 	else if (l->shared)
 		snprintf(ret->name, sizeof(ret->name), "%s in %s+0x%llx", lock_kinds[l->kind].name,
 			 l->path[0] ? l->path : "shared memory", (unsigned long long)l->base);
@@ -170,12 +204,17 @@ static void fill_hist(struct report_lock *ret, const struct lock *l)
 				(struct report_hist_slot){ hist_floor(i), l->hist.slot[i] };
 }
 
-static uint64_t since_begin(const struct model *m, uint64_t ts)
+/* What no stack was seen for goes where the thread waited last. */
+static void fill_sites(struct report_lock *ret, const struct lock *l,
+		       const struct thread_times *times, size_t n)
 {
-	uint64_t begin = model_begin_ns(m), end = model_end_ns(m);
+	struct sites waiting = { .by = SITES_WAITING };
 
-	ts = ts < end ? ts : end;
-	return ts > begin ? ts - begin : 0;
+	for (const struct party *p = l->parties; p; p = p->hh.next) {
+		sites_add_party(&waiting, p, SITE_WAIT);
+		sites_add_rest(&waiting, p->waited_at, p, p->waited_new_ns);
+	}
+	ret->sites = sites_places(&waiting, times, n, &ret->n_sites);
 }
 
 static void fill_lock(struct report_lock *ret, const struct model *m, const struct lock *l,
@@ -211,12 +250,13 @@ static void fill_lock(struct report_lock *ret, const struct model *m, const stru
 	for (p = l->parties; p; p = p->hh.next)
 		ret->waiters += p->wait_ns || p->waits;
 	ret->max_waiting = l->max_blocked;
-	ret->first_ns = since_begin(m, l->first_ns);
-	ret->last_ns = since_begin(m, l->last_ns);
+	ret->first_ns = analysis_since_begin(m, l->first_ns);
+	ret->last_ns = analysis_since_begin(m, l->last_ns);
 	fill_hist(ret, l);
 	ret->top_waiters = top_parties(l, as_waiter, times, n, &ret->n_top_waiters);
 	ret->top_wakers = top_parties(l, as_waker, times, n, &ret->n_top_wakers);
 	fill_holders(ret, l, times, n);
+	fill_sites(ret, l, times, n);
 }
 
 /* Each thread's time by class, and the lock that cost it most. */
@@ -230,7 +270,7 @@ static void add_times(const struct lock *l, struct thread_times *times, size_t n
 		i = thread_times_find(times, n, p->thread_id);
 		if (i < 0)
 			continue;
-		times[i].class_ns[class] += p->blocked_ns;
+		times[i].class_ns[class] += p->blocked_ns + p->drop_ns;
 		if (class != CLASS_COND && p->wait_ns > times[i].top_ns) {
 			times[i].top_ns = p->wait_ns;
 			times[i].top = l;
@@ -287,7 +327,8 @@ static struct lock *fold_rows(const struct model *m, const struct lock **sorted,
 	return rest;
 }
 
-void analysis_locks(struct report *r, const struct model *m, struct thread_times *times, size_t n)
+const struct lock **analysis_locks(struct report *r, const struct model *m,
+				   struct thread_times *times, size_t n)
 {
 	const struct lock **sorted = xcalloc(m->n_locks + 1, sizeof(*sorted));
 	struct lock *l, *rest;
@@ -315,5 +356,5 @@ void analysis_locks(struct report *r, const struct model *m, struct thread_times
 	}
 	hist_free(&rest->hist);
 	free(rest);
-	free(sorted);
+	return sorted;
 }

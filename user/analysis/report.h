@@ -134,7 +134,80 @@ struct report_thread {
 	uint64_t voluntary, involuntary, migrations;
 	uint64_t waits, timeouts, interrupted, again, wakes, empty_wakes;
 	uint32_t top_lock; /* id of the lock it lost most time on, 0: none */
+	const char *name;  /* as its language calls it ("Thread-3 (worker)"), "" if that is not known */
+	bool python;	   /* it runs Python: the next three are there */
+	double gil_wait_share; /* of its life it waited for the GIL */
+	uint64_t gil_ns;   /* sampled CPU time with the GIL, scaled to on_cpu */
+	uint64_t free_ns;  /* ... without it */
 	bool doubtful;	   /* stream and kernel sums disagree: records were lost */
+};
+
+/* Where in a program; strings are raw bytes of the target. */
+struct report_place {
+	const char *function; /* qualified name; "": not known */
+	const char *file;     /* "": not known */
+	uint32_t line;	      /* 0: not known */
+};
+
+/*
+ * Time that belongs to a place.  Stacks are sampled by time, so that ns is in proportion and adds
+ * up to what was measured exactly.
+ */
+struct report_site {
+	struct report_place place; /* innermost Python frame outside of Python's own lock code */
+	const char *stack;	   /* the whole stack, "f (file:line); g (file:line)", outermost last */
+	uint32_t tid;		   /* of the thread with most of it */
+	char comm[WIRE_COMM_LEN];
+	const char *thread_name; /* of that thread, see report_thread.name */
+	uint64_t ns;
+	uint64_t samples;
+};
+
+/* The holder of a GIL was asleep, while others waited for it: exact, one row a place and call. */
+struct report_held {
+	struct report_site site;  /* ns: waiting of others meanwhile; samples: how often */
+	const char *syscall;	  /* "clock_nanosleep", "futex", ...; "": a page fault */
+	uint64_t held_ns;	  /* time the holder slept with the GIL */
+	uint64_t max_ns;
+};
+
+/* What only a GIL has; belongs to a report_lock of class gil that a runtime has named. */
+struct report_gil {
+	uint32_t lock;	     /* its report_lock.id, 0: nobody waited for it */
+	uint32_t pid;
+	uint64_t addr;	     /* as report_lock.addr */
+	const char *runtime; /* "CPython 3.11.2" */
+	uint64_t interval_ns; /* switch interval, 0: not known */
+	uint64_t handoffs;   /* waits that ended with the GIL in another thread's hands: counted */
+	bool switches_known;
+	uint64_t switches;   /* CPython's own count of changes of hands, also without a wait */
+	uint64_t forced;     /* waits of threads that had to let go of it (switch interval) */
+	/* parts of the waits' time; they add up to report_lock.wait_ns */
+	uint64_t poll_ns;    /* asleep until it was handed over, in turns of the switch interval */
+	uint64_t delay_ns;   /* woken (or just preempted), no CPU free: run-queue delay */
+	uint64_t handoff_ns; /* the rest: from being woken to going on with it */
+	/* ready after I/O, a timer or another lock -> has the GIL */
+	uint64_t convoy_count, convoy_p50_ns, convoy_p99_ns, convoy_max_ns;
+	uint64_t held_ns;    /* time it was known to be held while somebody waited (wall) */
+	uint64_t free_ns;    /* waiting (sum) while nobody had it: its next owner was still waking up */
+	uint64_t held_asleep_ns;    /* waiting (sum) while its holder slept: sum of held[].site.ns */
+	uint64_t held_preempted_ns; /* waiting (sum) while its holder waited for a CPU */
+	struct report_held *held;
+	size_t n_held;
+	struct report_site *holding; /* functions, by waiting of others while they had it */
+	size_t n_holding;
+	/* sampled CPU time of the process's threads: with the GIL, without it */
+	uint64_t with_ns, without_ns;
+	struct report_site *without; /* functions that ran without the GIL */
+	size_t n_without;
+};
+
+/* An interpreter, or why it cannot be explained. */
+struct report_runtime {
+	uint32_t pid;
+	const char *name;   /* "CPython 3.11.2" */
+	const char *status; /* "ok", "no-gil", "unknown" */
+	const char *why;    /* "unknown": the reason; else "" */
 };
 
 /* Log-linear: REPORT_HIST_SUB slots per power of two from 1 ns; see report_hist_floor(). */
@@ -151,6 +224,7 @@ struct report_party {
 	uint32_t tid; /* 0: unknown, see why */
 	uint32_t pid;
 	char comm[WIRE_COMM_LEN];
+	const char *name; /* as report_thread.name */
 	uint64_t ns;	 /* waiter: time waited; holder: waiting it is charged with; waker: 0 */
 	uint64_t count;	 /* waiter: waits; holder: hand-offs to it; waker: wakes */
 	const char *why; /* unknown holder: reason, else NULL */
@@ -165,7 +239,8 @@ enum report_lock_class {
 struct report_lock {
 	uint32_t id;	  /* 1.. in order of the array */
 	const char *kind; /* "mutex", "pi-mutex", "robust-mutex", "rwlock", "gil", "hand-off lock",
-			     "condition", "semaphore", "barrier", "join", "futex", "wait-list" */
+			     "condition", "semaphore", "barrier", "join", "futex", "wait-list",
+			     "Python lock", "queue wait", "Python join", "Python condition" */
 	enum report_lock_class class;
 	char name[96];	  /* "GIL (CPython 3.11)", "mutex 0x7f..10", "file /dev/shm/x+0x10" */
 	uint32_t pid;	  /* private: its process; shared: 0 */
@@ -190,6 +265,10 @@ struct report_lock {
 	uint64_t first_ns, last_ns; /* first and last activity, relative to the window */
 	struct report_party *top_waiters, *top_holders, *top_wakers;
 	size_t n_top_waiters, n_top_holders, n_top_wakers;
+	struct report_site *sites; /* where its waiters wait */
+	size_t n_sites;
+	struct report_site *holding; /* where its holders were meanwhile (GIL: see report_gil) */
+	size_t n_holding;
 	const char *owner_note; /* why there is no holder ("no owner by design"), NULL if there is */
 };
 
@@ -220,6 +299,10 @@ struct report_quality {
 	uint64_t residual_ns;	  /* sum over threads of |life - sum of states|, kernel sums */
 	uint64_t disagreement_ns; /* sum over threads of on-CPU |stream - kernel sums| */
 	uint64_t unmapped_shared;
+	uint64_t samples;	    /* stacks taken on CPU and in waits */
+	uint64_t samples_unread;    /* ... without a stack where there should be one */
+	uint64_t stacks, stacks_truncated, frames_unknown; /* different ones */
+	uint64_t sample_ns;	    /* time that one sample stands for, 0: none were taken */
 	uint64_t locks_folded; /* locks beyond the table, added up in one row */
 	uint64_t own_cpu_ns;
 	uint64_t own_rss_kib, maps_kib, ring_kib;
@@ -249,6 +332,12 @@ struct report {
 	struct report_lock *locks; /* by time lost: contention first */
 	size_t n_locks;
 	uint64_t locks_total; /* before the list was cut */
+	struct report_gil *gils;
+	size_t n_gils;
+	struct report_runtime *runtimes;
+	size_t n_runtimes;
+	struct report_site *running; /* functions by sampled CPU time, all processes */
+	size_t n_running;
 	struct report_phase *phases;
 	size_t n_phases;
 	struct report_quality quality;

@@ -31,6 +31,11 @@
 #define STALLED_SHARE 0.25  /* of the busy time: the holder itself sleeps */
 #define ONE_LOCK_SHARE 0.8  /* of the waiting is one lock's */
 #define MENTION_SHARE 0.1   /* of the wanted time: a second loss is worth a word */
+/* The GIL, where the runtime tells about it */
+#define HELD_ASLEEP_SHARE 0.5 /* of the waiting: its holder slept */
+#define CONVOY_TURNS 2.0      /* switch intervals from ready to having the GIL, p99: long */
+#define CONVOY_MIN 10	      /* so often, to be worth a word */
+#define GIL_INTERVAL_NS (5 * MS) /* CPython's default, if the real one is not known */
 /* I/O */
 #define IO_MOSTLY 0.5	    /* of a thread's active time; of the window */
 #define IO_DISK_SHARE 0.1   /* of a thread's life: it does I/O, it is not parked */

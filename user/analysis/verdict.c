@@ -63,13 +63,14 @@ static bool is_main(const struct figures *f, double loss, double wanted)
 }
 
 /*
- * Time lost to missing CPUs.  With full CPUs that is the whole excess, whatever the threads wait
- * for: without the lock they would wait for a CPU instead.
+ * Time lost to missing CPUs, waits for a GIL whose holder has none included.  With full CPUs that
+ * is the whole excess, whatever the threads wait for: without the lock they would wait for a CPU
+ * instead.
  */
 static double shortage(const struct figures *f)
 {
-	return figures_is_full(f) ? max_of(f->loss[LOSS_RUNNABLE], min_of(f->excess, f->lost))
-				  : f->loss[LOSS_RUNNABLE];
+	return figures_is_full(f) ? max_of(f->cause[LOSS_RUNNABLE], min_of(f->excess, f->lost))
+				  : f->cause[LOSS_RUNNABLE];
 }
 
 static bool is_waking(const struct figures *f)
@@ -102,9 +103,28 @@ static double cpu_short_explains(const struct figures *f)
 static bool is_lost_to(const struct figures *f, enum loss loss)
 {
 	for (size_t i = 0; i < LOSS_COUNT; i++)
-		if (f->loss[i] > f->loss[loss])
+		if (f->cause[i] > f->cause[loss])
 			return false;
-	return is_main(f, f->loss[loss], f->wanted);
+	return is_main(f, f->cause[loss], f->wanted);
+}
+
+/* Waiting for the GIL, and for the lock that somebody waits for with the GIL in his hands. */
+static double held_loss(const struct figures *f)
+{
+	return f->cause[LOSS_GIL] + min_of(f->loss[LOSS_LOCK], f->gil.on_locks);
+}
+
+static bool is_gil_held(const struct figures *f)
+{
+	double lock = f->loss[LOSS_LOCK] - min_of(f->loss[LOSS_LOCK], f->gil.on_locks);
+
+	return figures_held_asleep(f) && held_loss(f) >= f->cause[LOSS_RUNNABLE] &&
+	       held_loss(f) >= lock && is_main(f, held_loss(f), f->wanted);
+}
+
+static double gil_held_explains(const struct figures *f)
+{
+	return unit_ratio(held_loss(f), f->lost);
 }
 
 static bool is_gil_bound(const struct figures *f)
@@ -114,7 +134,7 @@ static bool is_gil_bound(const struct figures *f)
 
 static double gil_explains(const struct figures *f)
 {
-	return unit_ratio(f->loss[LOSS_GIL], f->lost);
+	return unit_ratio(f->cause[LOSS_GIL], f->lost);
 }
 
 static bool is_lock_bound(const struct figures *f)
@@ -249,7 +269,7 @@ struct rule {
 	bool (*applies)(const struct figures *f);
 	void (*say)(const struct figures *f, struct report_verdict *v);
 	double (*explains)(const struct figures *f);
-	enum evidence evidence[7]; /* most telling first; EV_DROPPED or EV_DISAGREE may follow */
+	enum evidence evidence[8]; /* most telling first; EV_DROPPED or EV_DISAGREE may follow */
 };
 
 /* clang-format off */
@@ -267,23 +287,29 @@ static const struct rule rules[] = {
 	{ VERDICT_UNCLEAR, false, is_waking, say_waking, runnable_explains,
 	  { EV_RUNNABLE, EV_SWITCHES, EV_PARALLELISM, EV_DEMAND, EV_COND, EV_LOCK, EV_GIL } },
 	{ VERDICT_CPU_SHORT, false, is_cpu_short, say_cpu_short, cpu_short_explains,
-	  { EV_DEMAND, EV_PARALLELISM, EV_CEILING, EV_RUNNABLE, EV_GIL, EV_LOCK, EV_THROTTLED } },
+	  { EV_DEMAND, EV_PARALLELISM, EV_CEILING, EV_RUNNABLE, EV_GIL_NO_CPU, EV_THROTTLED,
+	    EV_GIL, EV_LOCK } },
+	{ VERDICT_GIL_HELD_BLOCKED, true, is_gil_held, say_gil_held, gil_held_explains,
+	  { EV_GIL, EV_HELD_ASLEEP, EV_HELD_LONGEST, EV_PARALLELISM, EV_STALLED, EV_RUNNABLE,
+	    EV_LOCK } },
 	{ VERDICT_GIL_BOUND, true, is_gil_bound, say_gil_bound, gil_explains,
-	  { EV_GIL, EV_SERIAL, EV_PARALLELISM, EV_STALLED, EV_GIL_WAITS, EV_RUNNABLE, EV_LOCK } },
+	  { EV_GIL, EV_SERIAL, EV_PARALLELISM, EV_HANDOFFS, EV_STALLED, EV_GIL_WAITS,
+	    EV_RUNNABLE } },
 	{ VERDICT_LOCK_BOUND, true, is_lock_bound, say_lock_bound, lock_explains,
 	  { EV_LOCK, EV_SERIAL, EV_PARALLELISM, EV_STALLED, EV_LOCK_WAITS, EV_RUNNABLE, EV_GIL } },
 	{ VERDICT_LOCK_BOUND, false, is_kernel_lock, say_kernel_lock, kernel_lock_explains,
 	  { EV_KLOCK, EV_DEMAND, EV_PARALLELISM, EV_RUNNABLE, EV_LOCK, EV_GIL } },
 	/* I/O */
 	{ VERDICT_IO_OVERLAPPED, false, is_io_overlapped, say_io_overlapped, NULL,
-	  { EV_IO_OVERLAP, EV_PARALLELISM, EV_DEMAND, EV_LOCK, EV_GIL } },
+	  { EV_IO_OVERLAP, EV_PARALLELISM, EV_DEMAND, EV_CONVOY, EV_LOCK, EV_GIL } },
 	{ VERDICT_IO_SERIAL, false, is_io_serial, say_io_serial, NULL,
 	  { EV_IO_OVERLAP, EV_PARALLELISM, EV_DEMAND } },
 	/* use of the CPUs */
 	{ VERDICT_IMBALANCED, true, is_imbalanced, say_imbalanced, NULL,
 	  { EV_IMBALANCE, EV_SOLO, EV_PARALLELISM, EV_DEMAND } },
 	{ VERDICT_PARALLEL, true, is_parallel, say_parallel, NULL,
-	  { EV_PARALLELISM, EV_DEMAND, EV_CEILING, EV_SOLO, EV_RUNNABLE, EV_LOCK, EV_GIL } },
+	  { EV_PARALLELISM, EV_DEMAND, EV_CEILING, EV_RELEASED, EV_SOLO, EV_RUNNABLE, EV_LOCK,
+	    EV_GIL } },
 	{ VERDICT_SEQUENTIAL, true, is_sequential, say_sequential, NULL,
 	  { EV_SOLO, EV_TOP, EV_PARALLELISM, EV_BUSY, EV_COND, EV_LOCK, EV_GIL } },
 	{ VERDICT_UNCLEAR, false, is_rest, say_unclear, NULL,
@@ -304,7 +330,8 @@ static void apply(const struct figures *f, const struct rule *rule, struct repor
 	}
 	say_name(v);
 	for (size_t i = 0; i < N_OF(rule->evidence) && rule->evidence[i]; i++)
-		evidence_add(f, rule->evidence[i], v);
+		if (v->n_evidence < N_OF(v->evidence) - 1) /* room for what follows */
+			evidence_add(f, rule->evidence[i], v);
 	if (!evidence_add(f, EV_DROPPED, v))
 		evidence_add(f, EV_DISAGREE, v);
 }

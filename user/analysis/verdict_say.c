@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* verdict_say.c - sentence and advice of each verdict, in the order of the rules. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "user/analysis/thresholds.h"
 #include "user/analysis/verdict_say.h"
+#include "user/analysis/words.h"
 #include "user/base/unit.h"
 
 static const char *const loss_names[LOSS_COUNT] = {
@@ -14,71 +13,11 @@ static const char *const loss_names[LOSS_COUNT] = {
 	[LOSS_GIL] = "waiting for the GIL",
 };
 
-/* --- text ------------------------------------------------------------------------------------ */
-
-#define TEXT_MAX 301 /* of sentence and advice, with the NUL */
-
-static void add(char *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(char *text, const char *fmt, ...)
+static const char *loss_name(const struct figures *f, enum loss loss)
 {
-	size_t len = strlen(text);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text + len, TEXT_MAX - len, fmt, ap);
-	va_end(ap);
-}
-
-static struct unit_text percent(double share)
-{
-	struct unit_text t = unit_decimal(share * 100, 0);
-
-	if (share > 0 && share < 0.005)
-		strcpy(t.s, "<1");
-	strcat(t.s, " %");
-	return t;
-}
-
-/* Threads or CPUs: two digits that mean something. */
-static struct unit_text amount(double n)
-{
-	if (n > 0 && n < 0.005)
-		return (struct unit_text){ "<0.01" };
-	return unit_decimal(n, n < 9.95 ? n < 1.995 ? 2 : 1 : 0);
-}
-
-static struct unit_text cpus(double n)
-{
-	bool whole = n == (double)(uint64_t)n;
-
-	return unit_decimal(n, whole ? 0 : 2);
-}
-
-static void add_thread(char *text, const char *comm, uint32_t tid)
-{
-	add(text, "%.*s (%u)", WIRE_COMM_LEN, *comm ? comm : "thread", tid);
-}
-
-static void add_lock(char *text, const struct report_lock *l)
-{
-	const char *kind = l->kind ? l->kind : "lock";
-
-	if (*l->name)
-		add(text, "%.*s", (int)sizeof(l->name), l->name);
-	else
-		add(text, "%s 0x%llx", kind, (unsigned long long)l->addr);
-	if (strcmp(kind, "hand-off lock") == 0)
-		add(text, ", which behaves like a GIL");
-	if (!l->shared && l->pid && l->class == LOCK_CLASS_LOCK)
-		add(text, " of process %u", l->pid);
-}
-
-/* "4.0 threads wanted to run, 1.02 did" */
-static void add_wanted(char *text, const struct figures *f)
-{
-	add(text, "%s threads wanted to run, %s did", amount(f->demand).s,
-	    amount(f->r->par.average).s);
+	if (loss == LOSS_GIL && f->gil.none)
+		return "waiting for a lock that is handed round";
+	return loss_names[loss];
 }
 
 static const char *io_name(const struct io_figures *io)
@@ -93,24 +32,24 @@ static const char *io_name(const struct io_figures *io)
 void say_too_short(const struct figures *f, struct report_verdict *v)
 {
 	if (!f->r->n_threads)
-		add(v->sentence, "no thread of the target was seen inside the window of %s",
-		    unit_ns((uint64_t)f->wall).s);
+		words_add(v->sentence, "no thread of the target was seen inside the window of %s",
+			  unit_ns((uint64_t)f->wall).s);
 	else if (f->wall >= WINDOW_MIN_NS && f->span < WINDOW_MIN_NS)
-		add(v->sentence, "the target lived for only %s of the window",
-		    unit_ns((uint64_t)f->span).s);
+		words_add(v->sentence, "the target lived for only %s of the window",
+			  unit_ns((uint64_t)f->span).s);
 	else
-		add(v->sentence, "%s were watched, with %s of CPU time in them",
-		    unit_ns((uint64_t)f->wall).s, unit_ns((uint64_t)f->on).s);
-	add(v->advice, "watch for a second or more, while the target works");
+		words_add(v->sentence, "%s were watched, with %s of CPU time in them",
+			  unit_ns((uint64_t)f->wall).s, unit_ns((uint64_t)f->on).s);
+	words_add(v->advice, "watch for a second or more, while the target works");
 }
 
 void say_unaccounted(const struct figures *f, struct report_verdict *v)
 {
 	double unknown = (double)f->r->budget.state_ns[STATE_UNKNOWN];
 
-	add(v->sentence, "cannot tell: %s of the thread time could not be accounted for",
-	    percent(unit_ratio(unknown, f->total)).s);
-	add(v->advice, "see what the report says about quality");
+	words_add(v->sentence, "cannot tell: %s of the thread time could not be accounted for",
+		  words_percent(unit_ratio(unknown, f->total)).s);
+	words_add(v->advice, "see what the report says about quality");
 }
 
 static const char *const idle_in[STATE_COUNT] = {
@@ -139,34 +78,39 @@ void say_idle(const struct figures *f, struct report_verdict *v)
 {
 	enum report_state most = idle_state(f);
 
-	add(v->sentence, "it used %s CPUs and hardly wanted more; %s of the thread time went to %s",
-	    amount(f->r->par.average).s,
-	    percent(unit_ratio((double)f->r->budget.state_ns[most], f->total)).s, idle_in[most]);
+	words_add(v->sentence,
+		  "it used %s CPUs and hardly wanted more; %s of the thread time went to %s",
+		  words_amount(f->r->par.average).s,
+		  words_percent(unit_ratio((double)f->r->budget.state_ns[most], f->total)).s,
+		  idle_in[most]);
 	if (most == STATE_STOPPED)
-		add(v->advice, "continue it (SIGCONT), thaw its cgroup, or let the debugger go on");
+		words_add(v->advice,
+			  "continue it (SIGCONT), thaw its cgroup, or let the debugger go on");
 	else if (most == STATE_IO_IPC || most == STATE_SLEEP)
-		add(v->advice, "nothing here to speed up by parallelism; whether it has nothing to "
-			       "do or waits for something slow outside cannot be told");
+		words_add(v->advice,
+			  "nothing here to speed up by parallelism; whether it has nothing to "
+			  "do or waits for something slow outside cannot be told");
 	else
-		add(v->advice, "nothing here to speed up; watch it while it works");
+		words_add(v->advice, "nothing here to speed up; watch it while it works");
 	if (most == STATE_COND && figures_io_mostly(f))
-		add(v->advice, "; whether the waits for %s beside it are its work cannot be told",
-		    io_name(&f->io));
+		words_add(v->advice,
+			  "; whether the waits for %s beside it are its work cannot be told",
+			  io_name(&f->io));
 }
 
 /* --- losses: who wanted to run and did not --------------------------------------------------- */
 
 void say_waking(const struct figures *f, struct report_verdict *v)
 {
-	add(v->sentence,
-	    "%s CPUs are used by threads that wake each other all the time (%s switches per "
-	    "second); %s of the wanted thread time is the delay of waking up, %s each",
-	    amount(f->r->par.average).s,
-	    unit_count((uint64_t)unit_ratio(f->switches, f->wall / SEC)).s,
-	    percent(figures_loss_share(f, LOSS_RUNNABLE)).s,
-	    unit_ns((uint64_t)figures_wake_delay(f)).s);
-	add(v->advice,
-	    "hand over more work at a time, so that threads sleep and wake up less often");
+	words_add(v->sentence,
+		  "%s CPUs are used by threads that wake each other all the time (%s switches per "
+		  "second); %s of the wanted thread time is the delay of waking up, %s each",
+		  words_amount(f->r->par.average).s,
+		  unit_count((uint64_t)unit_ratio(f->switches, f->wall / SEC)).s,
+		  words_percent(figures_loss_share(f, LOSS_RUNNABLE)).s,
+		  unit_ns((uint64_t)figures_wake_delay(f)).s);
+	words_add(v->advice,
+		  "hand over more work at a time, so that threads sleep and wake up less often");
 }
 
 static bool is_throttled(const struct figures *f)
@@ -177,73 +121,43 @@ static bool is_throttled(const struct figures *f)
 void say_cpu_short(const struct figures *f, struct report_verdict *v)
 {
 	const struct report_parallelism *par = &f->r->par;
-	double contended = max_of(f->loss[LOSS_LOCK], f->loss[LOSS_GIL]);
+	double contended = max_of(f->cause[LOSS_LOCK], f->cause[LOSS_GIL]);
+	bool gil = f->cause[LOSS_GIL] >= f->cause[LOSS_LOCK] && !f->gil.none;
+	bool behind = f->cause[LOSS_RUNNABLE] - f->loss[LOSS_RUNNABLE] >= MENTION_SHARE * f->wanted;
 
-	add_wanted(v->sentence, f);
+	words_wanted(v->sentence, f);
 	if (is_throttled(f)) {
-		add(v->sentence, "; its cgroup throttled it for %s, summed over CPUs (%.64s)",
-		    unit_ns((uint64_t)f->throttled).s, par->ceiling_why);
-		add(v->advice, "raise the CPU quota of the cgroup (cpu.max), or run fewer threads");
+		words_add(v->sentence, "; its cgroup throttled it for %s, summed over CPUs (%.64s)",
+			  unit_ns((uint64_t)f->throttled).s, par->ceiling_why);
+		words_add(v->advice,
+			  "raise the CPU quota of the cgroup (cpu.max), or run fewer threads");
 	} else if (figures_is_full(f)) {
-		add(v->sentence, ", which is about all it may use (%.64s)", par->ceiling_why);
-		add(v->advice, "it is as parallel as the CPUs allow: more CPUs or less work would "
-			       "help, more threads would not");
+		words_add(v->sentence, ", which is about all it may use (%.64s)", par->ceiling_why);
+		words_released(f, v->sentence);
+		words_add(v->advice,
+			  "it is as parallel as the CPUs allow: more CPUs or less work would "
+			  "help, more threads would not");
 	} else {
-		add(v->sentence,
-		    "; %s of the wanted thread time waited for a CPU although %s may be used "
-		    "(%.64s): other programs had them, or threads are bound to the same CPU",
-		    percent(figures_loss_share(f, LOSS_RUNNABLE)).s, cpus(f->ceiling).s,
-		    par->ceiling_why);
-		add(v->advice, "free the machine of other work, or look at the affinity of the "
-			       "threads (taskset -ap PID)");
+		words_add(
+			v->sentence,
+			"; %s of the wanted thread time waited for a CPU%s although %s may be used "
+			"(%.64s): other programs had them, or threads are bound to the same CPU",
+			words_percent(unit_ratio(f->cause[LOSS_RUNNABLE], f->wanted)).s,
+			behind ? ", or for the GIL of a thread without one," : "",
+			words_cpus(f->ceiling).s, par->ceiling_why);
+		words_add(v->advice,
+			  "free the machine of other work, or look at the affinity of the "
+			  "threads (taskset -ap PID)");
 	}
 	if (contended >= MENTION_SHARE * f->wanted)
-		add(v->advice, "; with more CPUs %s would be the next limit",
-		    f->loss[LOSS_GIL] >= f->loss[LOSS_LOCK] ? "the GIL" : "a lock");
+		words_add(v->advice, "; with more CPUs %s would be the next limit",
+			  gil ? "the GIL" : "a lock");
 }
 
-/* The holder of the lock is asleep itself for much of the time that others wait. */
+/* Of a lock of which no runtime tells who holds it. */
 static bool holder_sleeps(const struct figures *f)
 {
 	return f->stalled >= STALLED_SHARE * f->busy && f->stalled > 0;
-}
-
-static void add_lost_to(const struct figures *f, enum loss loss, char *text)
-{
-	add_wanted(text, f);
-	add(text, "; %s of the wanted thread time went to waiting for ",
-	    percent(figures_loss_share(f, loss)).s);
-}
-
-static void add_gil_advice(const struct figures *f, const struct report_lock *top, char *text)
-{
-	if (holder_sleeps(f))
-		add(text,
-		    "for %s of the window nobody ran although threads waited: the holder "
-		    "itself sleeps, probably in native code that keeps the lock during I/O; "
-		    "release it there",
-		    percent(unit_ratio(f->stalled, f->wall)).s);
-	else if (top && strcmp(top->kind ? top->kind : "", "gil") == 0)
-		add(text, "run the CPU-bound part in processes, in native code that releases the "
-			  "GIL, or on a free-threaded Python; more threads change nothing");
-	else
-		add(text, "run the work in processes, or outside of this lock; more threads change "
-			  "nothing");
-}
-
-void say_gil_bound(const struct figures *f, struct report_verdict *v)
-{
-	size_t n;
-	const struct report_lock *top = figures_top_lock(f->r, LOCK_CLASS_GIL, &n);
-
-	add_lost_to(f, LOSS_GIL, v->sentence);
-	if (top)
-		add_lock(v->sentence, top);
-	else
-		add(v->sentence, "a global lock that is handed round");
-	if (n > 1 && (double)top->blocked_ns < ONE_LOCK_SHARE * f->loss[LOSS_GIL])
-		add(v->sentence, " and %zu more like it", n - 1);
-	add_gil_advice(f, top, v->advice);
 }
 
 static void add_holder(char *text, const struct report_lock *l)
@@ -252,9 +166,9 @@ static void add_holder(char *text, const struct report_lock *l)
 
 	if (!h || !h->tid)
 		return;
-	add(text, ", %s of it while held by ",
-	    percent(within_1(unit_ratio((double)h->ns, (double)l->blocked_ns))).s);
-	add_thread(text, h->comm, h->tid);
+	words_add(text, ", %s of it while held by ",
+		  words_percent(within_1(unit_ratio((double)h->ns, (double)l->blocked_ns))).s);
+	words_thread(text, h->name, h->comm, h->tid);
 }
 
 void say_lock_bound(const struct figures *f, struct report_verdict *v)
@@ -263,80 +177,94 @@ void say_lock_bound(const struct figures *f, struct report_verdict *v)
 	const struct report_lock *top = figures_top_lock(f->r, LOCK_CLASS_LOCK, &n);
 	double share = top ? within_1((double)top->blocked_ns / f->loss[LOSS_LOCK]) : 0;
 
-	add_lost_to(f, LOSS_LOCK, v->sentence);
+	words_lost_to(f, LOSS_LOCK, v->sentence);
 	if (!top) {
-		add(v->sentence, "locks that are not known by name");
+		words_add(v->sentence, "locks that are not known by name");
 	} else if (n == 1 || share >= ONE_LOCK_SHARE) {
-		add_lock(v->sentence, top);
+		words_lock(v->sentence, top);
 		add_holder(v->sentence, top);
+		if (top->n_sites)
+			words_place(v->sentence, ", waited for most at ", &top->sites[0].place);
 	} else {
-		add(v->sentence, "%zu locks, %s of it for ", n, percent(share).s);
-		add_lock(v->sentence, top);
+		words_add(v->sentence, "%zu locks, %s of it for ", n, words_percent(share).s);
+		words_lock(v->sentence, top);
 	}
 	if (top && !top->waits && top->open && holder_sleeps(f))
-		add(v->advice,
-		    "no wait for it ended inside the window: look for a deadlock, or for a "
-		    "holder that is blocked elsewhere");
+		words_add(v->advice,
+			  "no wait for it ended inside the window: look for a deadlock, or for a "
+			  "holder that is blocked elsewhere");
 	else if (holder_sleeps(f))
-		add(v->advice,
-		    "for %s of the window nobody ran although threads waited: do not "
-		    "sleep or do I/O while holding the lock",
-		    percent(unit_ratio(f->stalled, f->wall)).s);
+		words_add(v->advice,
+			  "for %s of the window nobody ran although threads waited: do not "
+			  "sleep or do I/O while holding the lock",
+			  words_percent(unit_ratio(f->stalled, f->wall)).s);
 	else
-		add(v->advice,
-		    "hold it for a shorter time, or split what it protects; processes help "
-		    "only if they do not share the lock");
+		words_add(v->advice,
+			  "hold it for a shorter time, or split what it protects; processes help "
+			  "only if they do not share the lock");
 }
 
 void say_kernel_lock(const struct figures *f, struct report_verdict *v)
 {
-	add(v->sentence,
-	    "%s of the time that threads could have run went to waiting for locks inside "
-	    "the kernel, such as mmap_lock",
-	    percent(unit_ratio(f->klock, f->wanted + f->klock)).s);
-	add(v->advice, "fewer mmap, munmap and page faults at the same time in one process, or "
-		       "processes instead of threads");
+	words_add(v->sentence,
+		  "%s of the time that threads could have run went to waiting for locks inside "
+		  "the kernel, such as mmap_lock",
+		  words_percent(unit_ratio(f->klock, f->wanted + f->klock)).s);
+	words_add(v->advice,
+		  "fewer mmap, munmap and page faults at the same time in one process, or "
+		  "processes instead of threads");
 }
 
 /* --- I/O ------------------------------------------------------------------------------------- */
 
 void say_io_overlapped(const struct figures *f, struct report_verdict *v)
 {
-	add(v->sentence,
-	    "%s threads wait for %s at the same time, on average, and %s CPUs are used: "
-	    "the waits overlap",
-	    amount(figures_io_overlap(f)).s, io_name(&f->io), amount(f->r->par.average).s);
-	add(v->advice,
-	    "threads are enough for this: processes or more CPUs would change little; more "
-	    "of them would overlap more waits, if the other side can take it");
+	words_add(v->sentence,
+		  "%s threads wait for %s at the same time, on average, and %s CPUs are used: "
+		  "the waits overlap",
+		  words_amount(figures_io_overlap(f)).s, io_name(&f->io),
+		  words_amount(f->r->par.average).s);
+	if (f->gil.convoy) {
+		words_add(v->sentence, "; but who is ready waits for the GIL for up to %s (p99)",
+			  unit_ns(f->gil.convoy->convoy_p99_ns).s);
+		words_add(v->advice,
+			  "who computes keeps the GIL for a switch interval at a time: run that "
+			  "part in a process of its own, or lower sys.setswitchinterval()");
+		return;
+	}
+	words_add(v->advice,
+		  "threads are enough for this: processes or more CPUs would change little; more "
+		  "of them would overlap more waits, if the other side can take it");
 }
 
 void say_io_serial(const struct figures *f, struct report_verdict *v)
 {
-	add(v->sentence,
-	    "mostly one thread at a time waits for %s, %s of the time; %s CPUs are used",
-	    io_name(&f->io), percent(within_1(figures_io_overlap(f))).s,
-	    amount(f->r->par.average).s);
-	add(v->advice, "let the waits overlap: threads, or asynchronous calls");
+	words_add(v->sentence,
+		  "mostly one thread at a time waits for %s, %s of the time; %s CPUs are used",
+		  io_name(&f->io), words_percent(within_1(figures_io_overlap(f))).s,
+		  words_amount(f->r->par.average).s);
+	words_add(v->advice, "let the waits overlap: threads, or asynchronous calls");
 	if (f->io.ipc >= f->io.sleep && f->io.ipc >= f->io.disk)
-		add(v->advice,
-		    "; if it does so already (epoll, asyncio), several requests inside one "
-		    "wait cannot be seen from here");
+		words_add(v->advice,
+			  "; if it does so already (epoll, asyncio), several requests inside one "
+			  "wait cannot be seen from here");
 }
 
 /* --- use of the CPUs ------------------------------------------------------------------------- */
 
 void say_imbalanced(const struct figures *f, struct report_verdict *v)
 {
-	add(v->sentence, "of %zu workers ", f->workers);
-	add_thread(v->sentence, f->longest->comm, f->longest->tid);
-	add(v->sentence,
-	    " ran for %s, the others for %s on average; for %s of the busy time only one "
-	    "thread wanted to run",
-	    unit_ns(f->longest->state_ns[STATE_ON_CPU]).s, unit_ns((uint64_t)f->others_mean).s,
-	    percent(unit_ratio(f->solo, f->busy)).s);
-	add(v->advice, "divide the work into smaller pieces that the workers take from a queue, so "
-		       "that all end at the same time");
+	words_add(v->sentence, "of %zu workers ", f->workers);
+	words_thread(v->sentence, f->longest->name, f->longest->comm, f->longest->tid);
+	words_add(v->sentence,
+		  " ran for %s, the others for %s on average; for %s of the busy time only one "
+		  "thread wanted to run",
+		  unit_ns(f->longest->state_ns[STATE_ON_CPU]).s,
+		  unit_ns((uint64_t)f->others_mean).s,
+		  words_percent(unit_ratio(f->solo, f->busy)).s);
+	words_add(v->advice,
+		  "divide the work into smaller pieces that the workers take from a queue, so "
+		  "that all end at the same time");
 }
 
 void say_parallel(const struct figures *f, struct report_verdict *v)
@@ -345,16 +273,20 @@ void say_parallel(const struct figures *f, struct report_verdict *v)
 	double used = unit_ratio(f->on, busy < BUSY_SHARE ? f->busy : f->wall);
 
 	room = f->ceiling - unit_ratio(f->possible, f->busy);
-	add(v->sentence, "%s of %s CPUs", unit_decimal(used, 2).s, cpus(f->ceiling).s);
+	words_add(v->sentence, "%s of %s CPUs", unit_decimal(used, 2).s, words_cpus(f->ceiling).s);
 	if (busy < BUSY_SHARE)
-		add(v->sentence, " while it has work, which is %s of the time", percent(busy).s);
+		words_add(v->sentence, " while it has work, which is %s of the time",
+			  words_percent(busy).s);
 	if (room < (1 - FULL_SHARE) * f->ceiling) {
-		add(v->advice, "it uses the CPUs that it may use (%.64s)", f->r->par.ceiling_why);
+		words_add(v->advice, "it uses the CPUs that it may use (%.64s)",
+			  f->r->par.ceiling_why);
+		words_released(f, v->sentence);
 		return;
 	}
-	add(v->sentence, "; no more threads want to run");
-	add(v->advice, "more threads or processes could use the other %s CPUs",
-	    unit_decimal(room, room < 9.95 ? 1 : 0).s);
+	words_add(v->sentence, "; no more threads want to run");
+	words_released(f, v->sentence);
+	words_add(v->advice, "more threads or processes could use the other %s CPUs",
+		  unit_decimal(room, room < 9.95 ? 1 : 0).s);
 }
 
 void say_sequential(const struct figures *f, struct report_verdict *v)
@@ -363,31 +295,32 @@ void say_sequential(const struct figures *f, struct report_verdict *v)
 	double busy = unit_ratio(f->busy, f->wall);
 
 	if (one) {
-		add(v->sentence, "one thread, ");
-		add_thread(v->sentence, f->top->comm, f->top->tid);
-		add(v->sentence, ", does %s of the work; others hardly wait for a lock or a CPU",
-		    percent(figures_top_share(f)).s);
+		words_add(v->sentence, "one thread, ");
+		words_thread(v->sentence, f->top->name, f->top->comm, f->top->tid);
+		words_add(v->sentence,
+			  ", does %s of the work; others hardly wait for a lock or a CPU",
+			  words_percent(figures_top_share(f)).s);
 	} else {
-		add(v->sentence,
-		    "several threads do the work, but for %s of the busy time only one "
-		    "of them wants to run",
-		    percent(unit_ratio(f->solo, f->busy)).s);
+		words_add(v->sentence,
+			  "several threads do the work, but for %s of the busy time only one "
+			  "of them wants to run",
+			  words_percent(unit_ratio(f->solo, f->busy)).s);
 	}
 	if (busy < BUSY_SHARE)
-		add(v->sentence, "; it has work %s of the time", percent(busy).s);
+		words_add(v->sentence, "; it has work %s of the time", words_percent(busy).s);
 	if (f->ceiling < MANY_RUN)
-		add(v->advice, "more threads would not help: %.64s", f->r->par.ceiling_why);
+		words_add(v->advice, "more threads would not help: %.64s", f->r->par.ceiling_why);
 	else if (!one)
-		add(v->advice,
-		    "see what lets only one work at a time: a part before or after the parallel "
-		    "one, or conditions, semaphores, pipes (Python's threading.Lock looks like "
-		    "one)");
+		words_add(v->advice, "see what lets only one work at a time: a part before or "
+				     "after the parallel "
+				     "one, or conditions, semaphores, queues, pipes");
 	else if (busy < SOLO_SHARE)
-		add(v->advice,
-		    "it waits for work most of the time; more threads would change little");
+		words_add(v->advice,
+			  "it waits for work most of the time; more threads would change little");
 	else
-		add(v->advice, "divide its work among threads or processes: %s CPUs may be used",
-		    cpus(f->ceiling).s);
+		words_add(v->advice,
+			  "divide its work among threads or processes: %s CPUs may be used",
+			  words_cpus(f->ceiling).s);
 }
 
 /* --- the rest -------------------------------------------------------------------------------- */
@@ -403,40 +336,41 @@ void say_unclear(const struct figures *f, struct report_verdict *v)
 	for (enum loss i = 0; i < LOSS_COUNT; i++)
 		if (i != first && f->loss[i] > f->loss[second])
 			second = i;
-	add(v->sentence, "no single cause: ");
+	words_add(v->sentence, "no single cause: ");
 	if (figures_is_full(f)) {
-		add(v->sentence,
-		    "hardly anybody wanted to run, and the waits for I/O overlap only in "
-		    "part");
+		words_add(v->sentence,
+			  "hardly anybody wanted to run, and the waits for I/O overlap only in "
+			  "part");
 		return;
 	}
-	add_wanted(v->sentence, f);
-	add(v->sentence, "; %s of the wanted thread time went to %s, %s to %s",
-	    percent(figures_loss_share(f, first)).s, loss_names[first],
-	    percent(figures_loss_share(f, second)).s, loss_names[second]);
+	words_wanted(v->sentence, f);
+	words_add(v->sentence, "; %s of the wanted thread time went to %s, %s to %s",
+		  words_percent(figures_loss_share(f, first)).s, loss_name(f, first),
+		  words_percent(figures_loss_share(f, second)).s, loss_name(f, second));
 }
 
 void say_doubt(const struct figures *f, enum verdict_code looks, struct report_verdict *v)
 {
 	if (f->dropped > DROPPED_MAX) {
-		add(v->sentence, "cannot tell: %s of the records were lost; what is left looks %s",
-		    percent(f->dropped).s, report_verdicts[looks]);
-		add(v->advice,
-		    "record again with a larger ring (--ring-size) or for a shorter time");
+		words_add(v->sentence,
+			  "cannot tell: %s of the records were lost; what is left looks %s",
+			  words_percent(f->dropped).s, report_verdicts[looks]);
+		words_add(v->advice,
+			  "record again with a larger ring (--ring-size) or for a shorter time");
 	} else {
-		add(v->sentence,
-		    "cannot tell: the records and the kernel's own sums differ by %s of "
-		    "the CPU time; the records look %s",
-		    percent(f->disagree).s, report_verdicts[looks]);
-		add(v->advice, "see what the report says about quality, and record again");
+		words_add(v->sentence,
+			  "cannot tell: the records and the kernel's own sums differ by %s of "
+			  "the CPU time; the records look %s",
+			  words_percent(f->disagree).s, report_verdicts[looks]);
+		words_add(v->advice, "see what the report says about quality, and record again");
 	}
 }
 
 void say_name(struct report_verdict *v)
 {
-	char sentence[TEXT_MAX];
+	char sentence[WORDS_MAX];
 
 	memcpy(sentence, v->sentence, sizeof(sentence));
 	v->sentence[0] = '\0';
-	add(v->sentence, "%s: %s", report_verdicts[v->code], sentence);
+	words_add(v->sentence, "%s: %s", report_verdicts[v->code], sentence);
 }

@@ -18,6 +18,7 @@ void say_idle(const struct figures *f, struct report_verdict *v);
 /* losses */
 void say_waking(const struct figures *f, struct report_verdict *v);
 void say_cpu_short(const struct figures *f, struct report_verdict *v);
+void say_gil_held(const struct figures *f, struct report_verdict *v);
 void say_gil_bound(const struct figures *f, struct report_verdict *v);
 void say_lock_bound(const struct figures *f, struct report_verdict *v);
 void say_kernel_lock(const struct figures *f, struct report_verdict *v);

@@ -37,6 +37,7 @@
 #define LAST_PAUSE_NS 1000000ULL
 #define RING_MIN (64ULL << 10)
 #define RING_MAX (1ULL << 30)
+#define SAMPLE_HZ_MAX 10000
 
 struct watch {
 	struct watch_opts opts;
@@ -54,7 +55,7 @@ struct watch {
 	int signal;  /* the one that came, 0: none */
 };
 
-const struct watch_opts watch_defaults = { .ring_bytes = 8 << 20 };
+const struct watch_opts watch_defaults = { .ring_bytes = 8 << 20, .sample_hz = 99 };
 
 /* --- options ------------------------------------------------------------------------------- */
 
@@ -68,6 +69,17 @@ int watch_parse_ring(const char *value, void *field)
 	if (bytes < RING_MIN || bytes > RING_MAX)
 		return fail(-EINVAL, "%s: must be 64K to 1G", unit_bytes(bytes).s);
 	*(uint64_t *)field = bytes;
+	return 0;
+}
+
+int watch_parse_rate(const char *value, void *field)
+{
+	char *end;
+	unsigned long rate = strtoul(value, &end, 10);
+
+	if (!*value || *value < '0' || *value > '9' || *end || rate > SAMPLE_HZ_MAX)
+		return fail(-EINVAL, "%s: must be 0 to %d", value, SAMPLE_HZ_MAX);
+	*(uint64_t *)field = rate;
 	return 0;
 }
 
@@ -146,6 +158,7 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 		.follow_children = !opts->no_children,
 		.by_tid = by_tid,
 		.ring_bytes = opts->ring_bytes,
+		.sample_ns = opts->sample_hz ? 1000000000ULL / opts->sample_hz : 0,
 		.prog_stats = opts->prog_stats,
 		.verbose = opts->verbose,
 		.test_no_storage = opts->test_no_storage,
@@ -167,7 +180,10 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 	if (err)
 		return err;
 	err = session_open(&w->session, &session);
-	return err ? doctor_explain(err) : 0;
+	if (err)
+		return doctor_explain(err);
+	enrich_session(w->enrich, w->session, opts->sample_hz != 0);
+	return 0;
 }
 
 int watch_pending(const struct watch *w)
@@ -249,6 +265,8 @@ int watch_start(struct watch *w, const struct target_list *targets)
 		err = take(w, &w->window.head);
 	sleep_until(w->window.begin_ns);
 	if (!err)
+		err = enrich_mark(w->enrich, w->window.begin_ns);
+	if (!err)
 		err = trace_order_advance(w->order, w->window.begin_ns + ORDER_NS);
 	if (!err && !enrich_living(w->enrich))
 		err = fail_nothing(targets);
@@ -266,6 +284,7 @@ static int put_loss(struct watch *w, bool last)
 	session_losses(w->session, &rec);
 	rec.count[WIRE_LOSS_LATE] = trace_order_late(w->order);
 	rec.count[WIRE_LOSS_SHARED] = enrich_unmapped(w->enrich);
+	rec.count[WIRE_LOSS_FRAME] = enrich_unknown_frames(w->enrich);
 	w->last_loss = rec;
 	if (!last && rec.count[WIRE_LOSS_RING_FULL] == dropped)
 		return 0;
@@ -278,19 +297,22 @@ static int drain(struct watch *w)
 	int n = session_drain(w->session, into_order, w);
 	int err = n < 0 ? n : trace_order_advance(w->order, now);
 
+	if (!err)
+		err = enrich_tick(w->enrich);
 	return err ? err : put_loss(w, false);
 }
 
 static int left_ms(const struct watch *w)
 {
 	uint64_t now = session_now_ns(), end = w->window.begin_ns + w->opts.duration_ns;
+	int pause = enrich_pause_ms(w->enrich);
 
 	if (!w->opts.duration_ns)
-		return SESSION_POLL_MS;
+		return pause;
 	if (now >= end)
 		return 0;
-	if (end - now >= SESSION_POLL_MS * 1000000ULL)
-		return SESSION_POLL_MS;
+	if (end - now >= (uint64_t)pause * 1000000)
+		return pause;
 	return (int)((end - now) / 1000000) + 1;
 }
 
@@ -392,9 +414,12 @@ int watch_stop(struct watch *w)
 	uint64_t end = session_disarm(w->session);
 	int err;
 
+	sleep_until(end);
+	err = enrich_mark(w->enrich, end);
 	sleep_until(end + SESSION_AHEAD_NS);
 	session_end(w->session);
-	err = drain_last(w);
+	if (!err)
+		err = drain_last(w);
 	if (err >= 0)
 		err = session_sums(w->session, into_order, w);
 	if (!err)

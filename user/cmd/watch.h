@@ -17,6 +17,7 @@ struct watch_opts {
 	uint64_t duration_ns; /* 0: until the target ends or a signal comes */
 	const char *save;     /* trace file, NULL: none */
 	uint64_t ring_bytes;
+	uint64_t sample_hz; /* stacks a second of running or waiting, 0: none */
 	bool no_children, prog_stats, verbose, quiet;
 	bool test_no_storage;
 	bool help;
@@ -32,6 +33,9 @@ struct watch_opts {
 	{ "ring-size", 0, OPT_CUSTOM, offsetof(type, watch.ring_bytes), "SIZE",                    \
 	  "buffer between kernel and parascope (64K-1G, default 8M)", "Session",                   \
 	  watch_parse_ring },                                                                      \
+	{ "sample-rate", 0, OPT_CUSTOM, offsetof(type, watch.sample_hz), "N",                       \
+	  "Python stacks per second of running or waiting (0-10000, default 99)", "Session",        \
+	  watch_parse_rate },                                                                      \
 	{ "prog-stats", 0, OPT_FLAG, offsetof(type, watch.prog_stats), NULL,                       \
 	  "have the kernel time every run of the BPF programs", "Session", NULL },                 \
 	{ "quiet", 'q', OPT_FLAG, offsetof(type, watch.quiet), NULL,                               \
@@ -45,6 +49,7 @@ extern const struct watch_opts watch_defaults;
 
 /* For the table. */
 int watch_parse_ring(const char *value, void *field);
+int watch_parse_rate(const char *value, void *field);
 
 /* -EINVAL and message if the options make no sense; fd: where a report without --to goes. */
 int watch_check(const struct watch_opts *opts, int fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * lock.h - locks of a model: finding them, who sleeps on them, who is charged for it.
+ * lock.h - locks of a model: finding them by their words, telling what they are, taking part.
  */
 #ifndef PARASCOPE_LOCK_H
 #define PARASCOPE_LOCK_H
@@ -16,29 +16,37 @@ struct lock *lock_lookup(struct model *m, const struct process *p, uint64_t addr
 /* A WIRE_WORD: learn what the word belongs to. */
 void lock_describe(struct model *m, struct process *p, const struct wire_word *w);
 
-/* A WIRE_SHARED: the word lies in a file. */
-void lock_map_shared(struct model *m, struct process *p, const struct wire_shared *s);
-
 /* The part of thread t in the lock, created if needed. */
 struct party *lock_party(struct model *m, struct lock *l, const struct thread *t);
 
-/* A thread fell asleep on the lock (+1) or was woken (-1) at ts. */
-void lock_sleepers(struct model *m, struct lock *l, int change, uint64_t ts);
+/* The lock of the GIL whose words begin there, created if needed; NULL: no such region. */
+struct lock *lock_of_gil(struct model *m, struct process *p, uint64_t begin);
 
-/* From ts on the sleepers are charged to this thread; NULL: nobody known. */
-void lock_hold(struct model *m, struct lock *l, const struct thread *holder, uint64_t ts);
+/* The same of a process that may be gone; space: its process.id then.  NULL: nobody waited. */
+const struct lock *lock_of_space(const struct model *m, uint64_t space, uint64_t begin);
 
-/* The word says that this thread owns the lock: it also had it while nobody was known. */
-void lock_seen_held(struct model *m, struct lock *l, const struct thread *holder, uint64_t ts);
+/* Does addr lie in a region, or in the one that begins there? */
+bool lock_in_any_region(const struct process *p, uint64_t addr);
+bool lock_in_region(const struct process *p, uint64_t addr, uint64_t begin);
 
-/* The sleepers' time up to ts is charged now. */
-void lock_charge(struct model *m, struct lock *l, uint64_t ts);
+/*
+ * Locks of a process that are known by a name: a number that is no futex word of theirs.
+ * lock_named() finds one, or NULL; lock_name() gives the name to l, or to a new lock of this kind.
+ * A name belongs to a kind, whatever the lock is.
+ */
+struct lock *lock_named(struct model *m, const struct process *p, enum lock_kind kind,
+			uint64_t name);
+struct lock *lock_name(struct model *m, const struct process *p, enum lock_kind kind, uint64_t name,
+		       struct lock *l, uint64_t base);
 
-/* At attach a thread that joins is seen before the one it joins: look again later. */
-void lock_learn_join(struct model *m, struct lock *l, uint64_t ts);
+/* It is used now. */
+void lock_touch(const struct model *m, struct lock *l);
 
-/* The end of the window: what was not told by now never will be. */
-void lock_finish(struct model *m, struct lock *l, uint64_t end);
+/* A private word belongs to this lock from now on. */
+void lock_point(struct model *m, struct lock *l, const struct process *p, uint64_t addr);
+
+/* Is its kind one of KIND_PY_*? */
+bool lock_is_python(const struct lock *l);
 
 /* Add the numbers of one lock to another; who took part is added up without names. */
 void lock_add(struct lock *into, const struct lock *l);

@@ -13,9 +13,13 @@
 #include "user/base/buf.h"
 #include "user/base/fail.h"
 #include "user/model/level.h"
+#include "user/model/blame.h"
 #include "user/model/lock.h"
 #include "user/model/phase.h"
 #include "user/model/process.h"
+#include "user/model/python.h"
+#include "user/model/shared.h"
+#include "user/model/stack.h"
 #include "user/model/thread.h"
 #include "user/model/wait.h"
 
@@ -74,18 +78,20 @@ static void apply_task(struct model *m, const void *rec)
 static void switched_out(struct model *m, const struct wire_switch *r)
 {
 	struct thread *t = thread_get(m, r->head.tid, r->head.ts_ns);
-	bool dead = r->prev_state == WIRE_DEAD;
+	bool dead = r->prev_state == WIRE_DEAD, found = r->flags & WIRE_SWITCH_FOUND;
 
 	if (dead && r->flags & WIRE_SWITCH_BLOCK && r->block.addr && t->start_ns &&
 	    t->start_ns != r->block.addr)
 		return; /* the one that had this id before; it was ended when this one appeared */
-	if (!t->switches++ && t->existed)
+	if (!found && !t->switches++ && t->existed)
 		thread_correct(m, t, WIRE_ON_CPU); /* it was running all the time */
 	if (dead) {
 		thread_end(m, t, r->head.ts_ns);
 		return;
 	}
 	thread_sleep(m, t, r);
+	if (found && t->wait.phase == WAIT_ASLEEP)
+		t->wait.carried = true;
 	if (r->flags & WIRE_SWITCH_RACED)
 		thread_woken(m, t, &t->early, r->head.ts_ns);
 	memset(&t->early, 0, sizeof(t->early));
@@ -97,6 +103,7 @@ static void switched_in(struct model *m, const struct wire_switch *r)
 
 	if (!t->switches++ && t->existed && t->state == WIRE_ON_CPU)
 		thread_correct(m, t, WIRE_PREEMPTED); /* it was just leaving the CPU */
+	python_enter(m, t, r->head.ts_ns);
 	thread_enter(m, t, WIRE_ON_CPU, r->head.ts_ns);
 }
 
@@ -155,6 +162,7 @@ static void apply_exec(struct model *m, const void *rec)
 	}
 	wait_close(m, t);
 	t->dropped = NULL;
+	python_forget(m, t, r->head.ts_ns);
 	t->start_ns = r->start_ns;
 	memcpy(t->comm, r->comm, sizeof(t->comm));
 	memcpy(p->comm, r->comm, sizeof(p->comm));
@@ -202,6 +210,28 @@ static void apply_sums(struct model *m, const void *rec)
 		thread_settle_dead(m, t);
 }
 
+static void apply_pythread(struct model *m, const void *rec)
+{
+	const struct wire_pythread *r = rec;
+	struct thread *t = thread_get(m, r->head.tid, r->head.ts_ns);
+
+	if (!t->process->pid && r->tgid)
+		thread_adopt(m, t, process_get(m, r->tgid, r->head.ts_ns));
+	python_thread(m, t, r);
+}
+
+static void apply_sample(struct model *m, const void *rec)
+{
+	const struct wire_sample *r = rec;
+
+	python_sample(m, thread_get(m, r->head.tid, r->head.ts_ns), r);
+}
+
+static void apply_stack(struct model *m, const void *rec)
+{
+	stack_add(m, rec);
+}
+
 static void apply_host(struct model *m, const void *rec)
 {
 	m->host = *(const struct wire_host *)rec;
@@ -240,7 +270,7 @@ static void apply_shared(struct model *m, const void *rec)
 
 	HASH_FIND(hh, m->by_pid, &r->head.tid, sizeof(r->head.tid), p);
 	if (p)
-		lock_map_shared(m, p, r);
+		shared_map(m, p, r);
 }
 
 static void apply_region(struct model *m, const void *rec)
@@ -256,6 +286,28 @@ static void apply_region(struct model *m, const void *rec)
 	region->end = r->end;
 	region->kind = r->region_kind;
 	memcpy(region->name, r->name, sizeof(region->name));
+}
+
+static void apply_runtime(struct model *m, const void *rec)
+{
+	const struct wire_runtime *r = rec;
+
+	python_runtime(m, process_get(m, r->head.tid, r->head.ts_ns), r);
+}
+
+static void apply_frame(struct model *m, const void *rec)
+{
+	stack_name_frame(m, rec);
+}
+
+static void apply_name(struct model *m, const void *rec)
+{
+	const struct wire_name *r = rec;
+	struct thread *t;
+
+	HASH_FIND(hh, m->by_tid, &r->head.tid, sizeof(r->head.tid), t);
+	if (t)
+		python_name(t, r);
 }
 
 static void apply_loss(struct model *m, const void *rec)
@@ -279,7 +331,9 @@ static void (*const handlers[WIRE_KIND_MAX])(struct model *m, const void *rec) =
 	[WIRE_EXIT] = apply_exit,	   [WIRE_SUMS] = apply_sums,     [WIRE_HOST] = apply_host,
 	[WIRE_WINDOW] = apply_window, [WIRE_PROC] = apply_proc,     [WIRE_SHARED] = apply_shared,
 	[WIRE_REGION] = apply_region, [WIRE_LOSS] = apply_loss,     [WIRE_PROG] = apply_prog,
-	[WIRE_COST] = apply_cost,
+	[WIRE_COST] = apply_cost,	   [WIRE_PYTHREAD] = apply_pythread,
+	[WIRE_SAMPLE] = apply_sample, [WIRE_STACK] = apply_stack,   [WIRE_RUNTIME] = apply_runtime,
+	[WIRE_FRAME] = apply_frame,   [WIRE_NAME] = apply_name,
 };
 
 /* --- life of a model ------------------------------------------------------------------------- */
@@ -343,15 +397,13 @@ void model_free(struct model *m)
 	if (!m)
 		return;
 	lock_free_all(m);
+	shared_free(m);
+	stack_free_all(m);
+	HASH_CLEAR(python.hh, m->by_tstate);
 	HASH_CLEAR(hh, m->by_tid);
 	HASH_CLEAR(hh, m->by_pid);
 	DL_FOREACH_SAFE(m->all_threads, t, next_thread) free(t);
-	DL_FOREACH_SAFE(m->all_processes, p, next_process)
-	{
-		level_free(&p->level);
-		free(p->regions);
-		free(p);
-	}
+	DL_FOREACH_SAFE(m->all_processes, p, next_process) process_free(p);
 	level_free(&m->tree);
 	free(m->progs);
 	free(m);

@@ -23,6 +23,10 @@
 #define MODEL_MAX_PARTIES 65536
 #define MODEL_MAX_DEAD_THREADS 16384
 #define MODEL_MAX_DEAD_PROCESSES 2048
+#define MODEL_MAX_STACKS 16384
+#define MODEL_MAX_FRAMES 65536
+#define MODEL_MAX_SITES 65536
+#define MODEL_MAX_RUNTIMES 64 /* of one process */
 #define MODEL_PHASES 128 /* slices of the window: between half as many and these */
 
 /*
@@ -46,6 +50,11 @@ enum lock_kind {
 	KIND_WAIT_LIST, /* the word lies on the waiter's stack: a parking lot */
 	KIND_HANDOFF,	/* a condition that its own waiters hand round: behaves like a GIL */
 	KIND_GIL,	/* known by a language runtime */
+	/* known by the Python functions that wait, see pylock.c */
+	KIND_PY_LOCK,
+	KIND_PY_QUEUE,
+	KIND_PY_JOIN,
+	KIND_PY_CONDITION,
 	KIND_FOLDED,	/* all locks beyond MODEL_MAX_LOCKS */
 	KIND_COUNT,
 };
@@ -65,17 +74,88 @@ struct lock_kind_info {
 };
 extern const struct lock_kind_info lock_kinds[KIND_COUNT];
 
+/* A place in a program; also one that nobody has named yet. */
+struct frame {
+	struct frame_key {
+		uint64_t pid, code, instr;
+	} key;
+	bool known;
+	uint32_t line, first; /* first: of its function */
+	char function[96], file[160]; /* function "": could not be read */
+	UT_hash_handle hh;
+};
+
+struct stack {
+	uint64_t id;
+	bool truncated;
+	UT_hash_handle hh;
+	size_t n;
+	struct frame *frames[]; /* innermost first; NULL: beyond MODEL_MAX_FRAMES */
+};
+
+enum site_role {
+	SITE_WAIT,    /* of a party: waits here */
+	SITE_HOLDING, /* of a party: others waited while it was here */
+	SITE_ASLEEP,  /* of a party: the part of it that it slept with the GIL */
+	SITE_WITH,    /* of a process: ran with the GIL */
+	SITE_WITHOUT, /* of a process: ran without it */
+};
+
+/* Time that belongs to a stack of one thread. */
+struct site {
+	struct site_key {
+		const void *owner; /* party or process */
+		const struct stack *stack; /* NULL: not known */
+		uint64_t thread_id; /* of a process only */
+		uint64_t gil;	    /* of a process only */
+		int32_t nr;	    /* SITE_ASLEEP: system call */
+		uint32_t role;	    /* enum site_role */
+	} key;
+	uint32_t tid;
+	char comm[WIRE_COMM_LEN];
+	uint64_t ns, count;
+	uint64_t held_ns, max_ns; /* SITE_ASLEEP: how long it slept */
+	struct site *next;	  /* of the same owner */
+	UT_hash_handle hh;
+};
+
 /* Seen from a lock: one thread's part in it.  Copies what names the thread, which may be gone. */
 struct party {
 	uint64_t thread_id;
 	uint32_t tid, pid;
 	char comm[WIRE_COMM_LEN];
+	struct site *sites;
+	/* not in a site yet, because no stack was seen since; where it goes if none comes */
+	uint64_t waited_new_ns, blamed_new_ns;
+	const struct stack *waited_at, *held_at;
+	uint64_t drop_ns; /* asleep on a GIL's words while it had the GIL: no waiting */
 	uint64_t waits, wait_ns; /* logical waits */
 	uint64_t blocked_ns;	 /* futex time of this thread on this lock */
 	uint64_t blamed_ns;	 /* others' blocked time while it held the lock */
 	uint64_t holds;		 /* acquisitions after a wait, seen as owner */
 	uint64_t wakes;
 	UT_hash_handle hh;
+};
+
+enum gil_off { GIL_HOLDER_ON, GIL_HOLDER_ASLEEP, GIL_HOLDER_PREEMPTED };
+
+/* What only a lock of a runtime has. */
+struct gil {
+	bool free;		/* known to be: nobody is charged */
+	uint64_t holder_tstate; /* holder whose thread is not known yet */
+	uint64_t held_ns;	/* somebody known held it and others waited: wall time */
+	uint64_t pending_held_ns; /* the same of lock.pending_ns */
+	uint64_t free_ns, asleep_ns, preempted_ns; /* waiting (sum) meanwhile */
+	uint64_t poll_ns, delay_ns, forced;	   /* of its waits */
+	/* the holder left the CPU with it */
+	enum gil_off off;
+	uint64_t off_since_ns;
+	uint64_t off_ns; /* waiting (sum) since */
+	int32_t off_nr;
+	const struct stack *off_stack;
+	/* ready for something else -> has it */
+	struct hist ready;
+	uint64_t ready_max_ns;
 };
 
 struct lock {
@@ -88,6 +168,10 @@ struct lock {
 	char path[64];
 	char name[48]; /* from a runtime, else "" */
 	enum lock_kind kind;
+	struct gil *gil; /* KIND_GIL, else NULL */
+	const struct frame *place; /* Python locks: where it was first waited for, or always */
+	bool by_place;		   /* that is what it is known by, not an address */
+	bool by_object;		   /* base is the lock itself, not a word that is waited on */
 	uint32_t waited_val; /* of a shared wait of unknown use: a tid? */
 	uint32_t votes[KIND_COUNT]; /* one for each description of its memory */
 	uint64_t waits, open, carried, aborted;
@@ -119,7 +203,7 @@ struct word {
 		uint64_t space, addr;
 	} key;
 	struct lock *lock;
-	struct word *next; /* of the same lock */
+	struct word *prev, *next; /* of the same lock */
 	UT_hash_handle hh;
 };
 
@@ -137,10 +221,18 @@ struct wait {
 	bool released; /* the thread has let go of the lock since */
 	bool got_it;   /* ended by a wake-up, not by a timeout or signal */
 	bool timed_out;
+	bool forced; /* it had the GIL and had to let go of it */
+	bool like_semaphore; /* the call is one that sem_wait() makes */
+	bool weighed; /* stack was taken because so much time was waited */
+	const struct stack *stack; /* NULL: not seen */
 	uint64_t addr;		   /* the word of its last sleep */
+	uint64_t object;	   /* the lock behind it, 0: not known */
 	uint64_t begin_ns, end_ns; /* end: return of its last call */
 	uint64_t slept_ns;	   /* when it last woke up */
 	uint64_t calls, blocked_ns, delay_ns;
+	uint64_t poll_ns;    /* part of blocked_ns: on the condition of a GIL */
+	uint64_t between_ns; /* runnable before its first call and between two */
+	uint64_t after_ns;   /* runnable since the last one: is there another? */
 	uint64_t on_cpu_at_end_ns; /* the thread's CPU time when its last call returned */
 };
 
@@ -161,8 +253,30 @@ struct thread {
 	uint64_t switches;
 	struct wait wait;
 	struct lock *asleep_on; /* while in WIRE_FUTEX_WAIT */
+	bool dropping;		/* that is a GIL, and it has it: no wait */
 	uint64_t drop_ns, drop_on_cpu_ns; /* when it last let go of a GIL */
+	uint64_t drop_delay_ns;		  /* runnable since then */
 	struct lock *dropped;
+	struct python {
+		bool seen; /* it has, or had, a PyThreadState */
+		struct tstate_key {
+			uint64_t process, tstate; /* tstate 0: none */
+		} key;
+		uint64_t gil;	  /* begin of its region, 0: none */
+		char name[64];
+		uint64_t cpu_ns[2]; /* sampled: without the GIL, with it */
+		struct look { /* a stack taken on the way to sleep */
+			uint64_t addr;
+			const struct stack *stack;
+		} look;
+		const struct stack *held_stack; /* the last one with which it slept with the GIL */
+		struct lock *held;		/* left the CPU with it */
+		struct ready { /* for something else; has it the GIL? */
+			uint64_t since_ns, on_ns, cpu_ns; /* since_ns 0: no */
+			bool waits;
+		} ready;
+		UT_hash_handle hh; /* by key */
+	} python;
 	struct wire_wake early; /* a wake-up while it was going to sleep; ts 0: none */
 	bool have_sums;
 	struct wire_thread_sums sums; /* the kernel's own */
@@ -187,6 +301,12 @@ struct region {
 	char name[48];
 };
 
+/* An interpreter, as told before the window and last. */
+struct runtime {
+	uint64_t space; /* process.id then */
+	struct wire_runtime base, last;
+};
+
 struct process {
 	uint64_t id; /* unique in this trace; changes at exec */
 	uint32_t pid, ns_pid, ppid;
@@ -204,6 +324,9 @@ struct process {
 	uint64_t folded_life_ns;
 	struct region *regions;
 	size_t n_regions, cap_regions;
+	struct runtime *runtimes;
+	size_t n_runtimes, cap_runtimes;
+	struct site *sites; /* where its threads ran */
 	struct process *prev, *next;
 	UT_hash_handle hh; /* by pid, the living */
 };
@@ -230,6 +353,12 @@ struct model {
 	uint64_t folded_locks;
 	uint64_t total_waits, total_wait_ns; /* of waits that a wake-up ended */
 	struct lock folded; /* all folded locks */
+	struct thread *by_tstate; /* hash */
+	struct stack *stacks;	  /* hash */
+	struct frame *frames;	  /* hash */
+	struct site *sites;	  /* hash */
+	uint64_t samples, samples_unread;
+	uint64_t sample_ns; /* CPU time that a sample stands for */
 	struct shared *shared;
 	struct level tree;
 	struct phase phases[MODEL_PHASES];

@@ -8,6 +8,7 @@
 #include "user/base/buf.h"
 #include "user/model/level.h"
 #include "user/model/process.h"
+#include "user/model/stack.h"
 
 /* --- birth and end --------------------------------------------------------------------------- */
 
@@ -74,6 +75,14 @@ void process_end(struct model *m, struct process *p, uint64_t ts)
 	p->n_regions = p->cap_regions = 0;
 }
 
+void process_free(struct process *p)
+{
+	level_free(&p->level);
+	free(p->regions);
+	free(p->runtimes);
+	free(p);
+}
+
 /* --- folding --------------------------------------------------------------------------------- */
 
 static void add_sums(struct wire_sums *into, const struct wire_sums *from)
@@ -122,7 +131,7 @@ void process_fold(struct model *m, struct process *p)
 	into->end_ns = p->end_ns;
 	m->folded_processes++;
 	m->n_dead_processes--;
+	site_move_list(m, into, p->sites);
 	DL_DELETE(m->all_processes, p);
-	level_free(&p->level);
-	free(p);
+	process_free(p);
 }

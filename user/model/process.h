@@ -19,6 +19,9 @@ struct process *process_of_task(struct model *m, const struct wire_task *r);
 /* Its last thread is gone: the id is free again. */
 void process_end(struct model *m, struct process *p, uint64_t ts);
 
+/* The process itself; it is in no list. */
+void process_free(struct process *p);
+
 /* Add the numbers of a dead thread of p to what p keeps of such; the thread itself stays. */
 void process_fold_thread(const struct model *m, struct process *p, const struct thread *t);
 

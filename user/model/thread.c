@@ -13,6 +13,7 @@
 #include "user/model/level.h"
 #include "user/model/phase.h"
 #include "user/model/process.h"
+#include "user/model/python.h"
 #include "user/model/thread.h"
 #include "user/model/wait.h"
 
@@ -89,18 +90,22 @@ void thread_sleep(struct model *m, struct thread *t, const struct wire_switch *s
 	enum level_part was = thread_leave(m, t, s->head.ts_ns);
 	bool apply_word = s->prev_state == WIRE_FUTEX_WAIT && s->flags & WIRE_SWITCH_BLOCK;
 
+	python_leave(m, t, s, t->since_ns);
 	if (apply_word) {
-		wait_sleep(m, t, &s->block, t->since_ns);
+		wait_sleep(m, t, &s->block, s->flags & WIRE_SWITCH_OBJECT, t->since_ns);
 	} else if (s->prev_state != WIRE_STOPPED && s->prev_state != WIRE_FUTEX_WAIT &&
 		   s->prev_state != WIRE_FAULT && s->prev_state != WIRE_KLOCK &&
 		   s->prev_state != WIRE_PREEMPTED) {
 		wait_close(m, t); /* faults and the like happen inside a futex call as well */
 	}
+	if (s->prev_state != WIRE_PREEMPTED)
+		t->drop_ns = 0; /* what it let go of the GIL for */
 	thread_begin(m, t, was, s->prev_state);
 }
 
 void thread_woken(struct model *m, struct thread *t, const struct wire_wake *w, uint64_t ts)
 {
+	python_woken(t, ts);
 	wait_woken(m, t, w->flags & WIRE_WAKE_OURS ? thread_find(m, w->waker_tid) : NULL, w);
 	thread_enter(m, t, WIRE_WOKEN, ts);
 }
@@ -170,7 +175,7 @@ void thread_name(struct thread *t, const struct wire_task *r)
 void thread_start(struct model *m, struct thread *t, const struct wire_task *r)
 {
 	if (r->flags & WIRE_TASK_BLOCKED && r->state == WIRE_FUTEX_WAIT) {
-		wait_sleep(m, t, &r->block, r->head.ts_ns);
+		wait_sleep(m, t, &r->block, false, r->head.ts_ns);
 		t->wait.carried = true;
 	}
 	thread_begin(m, t, PART_NONE, r->state);
@@ -190,6 +195,7 @@ void thread_adopt(struct model *m, struct thread *t, struct process *p)
 	p->threads++;
 	p->alive += !t->dead;
 	t->process = p;
+	python_move(m, t);
 }
 
 /* --- end ------------------------------------------------------------------------------------- */
@@ -200,6 +206,7 @@ void thread_end(struct model *m, struct thread *t, uint64_t ts)
 
 	thread_enter(m, t, WIRE_DEAD, ts);
 	wait_finish(m, t, ts);
+	python_forget(m, t, ts);
 	t->dead = true;
 	t->end_ns = t->since_ns; /* not before its last event, should this one be late */
 	m->n_dead_threads++;

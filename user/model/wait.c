@@ -8,14 +8,20 @@
  * A mutex is taken once its waiter goes on; the release is a futex wake by itself, because a mutex
  * that was waited for is marked contended.  So "waits again without having released" is a lost race,
  * exactly.  A GIL is given back without a system call when nobody waits, there the CPU time in
- * between decides (MODEL_REWAIT_NS).  So is a rwlock; but who was woken on its __wrphase_futex has
- * it, and only a writer woken on __writers_futex may have to wait once more.  Conditions, semaphores and barriers are not folded: each call
- * is a wait of its own.
+ * between decides (MODEL_REWAIT_NS); so is Python's own lock.  Who gets a GIL never gives up: however
+ * its last call ended, a wait that is over ended with having it.  A rwlock is given back in the same
+ * way; but who was woken on its __wrphase_futex has it, and only a writer woken on __writers_futex
+ * may have to wait once more.  Conditions, semaphores and barriers are not folded: each call is a
+ * wait of its own.
  */
 #include <errno.h>
 #include <string.h>
 
+#include "user/model/blame.h"
 #include "user/model/lock.h"
+#include "user/model/pylock.h"
+#include "user/model/python.h"
+#include "user/model/stack.h"
 #include "user/model/thread.h"
 #include "user/model/wait.h"
 #include "user/model/word.h"
@@ -57,7 +63,7 @@ static bool continues(const struct thread *t, const struct lock *l, uint64_t ts)
 		return false;
 	if (l->kind == KIND_RWLOCK && w->got_it)
 		return is_writers_futex(w->addr) && soon(t, ts);
-	return lock_class(l) == CLASS_GIL ? soon(t, ts) : true;
+	return lock_class(l) == CLASS_GIL || l->kind == KIND_PY_LOCK ? soon(t, ts) : true;
 }
 
 /* It let go of the GIL a moment ago because it was asked to: the wait began there. */
@@ -97,27 +103,90 @@ static void note_owner(struct model *m, struct thread *t, struct lock *l,
 		lock_hold(m, l, NULL, ts);
 }
 
-void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, uint64_t ts)
+/*
+ * What the words of a GIL say, read when the thread went to sleep on one of them.  True: it has the
+ * GIL itself.  It lets go of it just now and sleeps on the mutex inside, which is no wait for it.
+ */
+static bool note_gil(struct model *m, struct thread *t, struct lock *l, const struct wire_block *b,
+		     uint64_t ts)
 {
-	struct lock *l = lock_find(m, t->process, b->addr, b->op, b->val);
+	struct thread *holder = python_find(m, t->process, b->object);
+
+	if (b->word != 1 || !b->object) {
+		lock_free(m, l, ts);
+		return false;
+	}
+	if (holder) {
+		lock_seen_held(m, l, holder, ts);
+		return holder == t;
+	}
+	if (l->gil->holder_tstate == b->object)
+		return false;
+	lock_free(m, l, ts); /* whoever had it has not */
+	l->gil->free = false;
+	l->gil->holder_tstate = b->object;
+	return false;
+}
+
+static void sleep_dropping(struct model *m, struct thread *t, struct lock *l)
+{
+	wait_close(m, t);
+	t->asleep_on = l;
+	t->dropping = true;
+	t->counted_class = CLASS_GIL;
+}
+
+static void wait_begin(struct model *m, struct thread *t, struct lock *l, uint64_t ts)
+{
+	struct wait *w = &t->wait;
+	uint64_t begin = begin_of(t, l, ts);
+
+	wait_close(m, t);
+	*w = (struct wait){ .lock = l, .begin_ns = begin, .forced = begin != ts };
+	if (w->forced)
+		w->between_ns = t->drop_delay_ns;
+}
+
+void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, bool object,
+		uint64_t ts)
+{
+	struct look look = t->python.look;
+	const struct stack *stack = look.addr == b->addr ? look.stack : NULL;
+	struct lock *l = pylock_find(m, t->process, b, object, stack);
 	struct wait *w = &t->wait;
 
+	t->python.look = (struct look){ 0 };
+	if (l->gil && object && note_gil(m, t, l, b, ts)) {
+		sleep_dropping(m, t, l);
+		return;
+	}
 	if (w->phase != WAIT_ASLEEP && w->lock == l && w->timed_out && !w->released && soon(t, ts))
 		l->rewaits++;
 	if (w->phase == WAIT_ASLEEP && w->lock == l) {
 		/* slept, was interrupted inside the call and sleeps again */
-	} else if (!continues(t, l, ts)) {
-		wait_close(m, t);
-		*w = (struct wait){ .lock = l, .begin_ns = begin_of(t, l, ts) };
+	} else if (continues(t, l, ts)) {
+		w->between_ns += w->after_ns;
+	} else {
+		wait_begin(m, t, l, ts);
+	}
+	if (stack) {
+		w->stack = stack;
+		w->weighed = false;
 	}
 	w->phase = WAIT_ASLEEP;
 	w->addr = b->addr;
+	w->object = object ? b->object : 0;
+	w->like_semaphore = pylock_like_semaphore(b->op, b->val);
 	w->got_it = false;
+	w->after_ns = 0;
 	t->asleep_on = l;
 	t->counted_class = (uint8_t)lock_class(l);
 	if (l->kind == KIND_GIL && t->dropped == l)
 		t->drop_ns = 0;
-	note_owner(m, t, l, b, ts);
+	if (l->kind == KIND_PY_LOCK && l->holder_id == t->id)
+		lock_hold(m, l, NULL, ts); /* given back without a call: nobody waited */
+	if (!l->gil)
+		note_owner(m, t, l, b, ts);
 	lock_sleepers(m, l, 1, ts);
 }
 
@@ -128,23 +197,59 @@ void wait_slept(struct model *m, struct thread *t, uint64_t from, uint64_t to)
 
 	if (!l)
 		return;
+	t->asleep_on = NULL;
+	l->last_ns = to;
+	if (t->dropping) {
+		lock_party(m, l, t)->drop_ns += ns;
+		t->dropping = false;
+		return;
+	}
 	lock_sleepers(m, l, -1, to);
 	lock_party(m, l, t)->blocked_ns += ns;
 	l->blocked_ns += ns;
-	l->last_ns = to;
 	t->wait.slept_ns = to;
 	t->wait.blocked_ns += ns;
-	t->asleep_on = NULL;
+	if (l->gil && lock_releases(l, t->wait.addr))
+		t->wait.poll_ns += ns;
 }
 
 void wait_delayed(struct model *m, struct thread *t, uint64_t from, uint64_t to)
 {
 	uint64_t ns = model_inside_ns(m, from, to);
 
+	if (t->wait.phase == WAIT_RETURNED)
+		t->wait.after_ns += ns;
+	else if (t->wait.phase == WAIT_NONE && t->drop_ns)
+		t->drop_delay_ns += ns;
 	if (t->wait.phase != WAIT_ASLEEP)
 		return;
 	t->wait.delay_ns += ns;
 	t->wait.lock->delay_ns += ns;
+}
+
+/* The wait belongs to where the thread was; without a stack, to the next place that is seen. */
+static void place(struct model *m, const struct wait *w, struct party *p, uint64_t ns)
+{
+	if (!w->stack) {
+		p->waited_new_ns += ns;
+		return;
+	}
+	if (w->weighed) {
+		ns += p->waited_new_ns;
+		p->waited_new_ns = 0;
+	}
+	site_of_party(m, p, SITE_WAIT, w->stack, ns);
+	p->waited_at = w->stack;
+}
+
+static void account_gil(struct gil *g, const struct wait *w, uint64_t ns)
+{
+	uint64_t poll = w->poll_ns < ns ? w->poll_ns : ns;
+	uint64_t delay = w->delay_ns + w->between_ns;
+
+	g->poll_ns += poll;
+	g->delay_ns += delay < ns - poll ? delay : ns - poll;
+	g->forced += w->forced;
 }
 
 static void account(struct model *m, struct thread *t, uint64_t ns)
@@ -155,6 +260,9 @@ static void account(struct model *m, struct thread *t, uint64_t ns)
 
 	l->wait_ns += ns;
 	p->wait_ns += ns;
+	place(m, w, p, ns);
+	if (l->gil)
+		account_gil(l->gil, w, ns);
 	if (ns > l->max_ns)
 		l->max_ns = ns;
 	if (w->carried || w->begin_ns < model_begin_ns(m))
@@ -177,6 +285,7 @@ void wait_close(struct model *m, struct thread *t)
 		return;
 	}
 	w->phase = WAIT_NONE;
+	python_waited(m, t, w->lock, w->end_ns);
 	if (w->end_ns <= model_begin_ns(m) || w->begin_ns >= model_end_ns(m))
 		return;
 	ns = model_inside_ns(m, w->begin_ns, w->end_ns);
@@ -187,7 +296,7 @@ void wait_close(struct model *m, struct thread *t)
 	}
 	account(m, t, ns);
 	hist_add(&w->lock->hist, ns);
-	if (w->got_it) {
+	if (w->got_it || w->lock->gil) {
 		m->total_waits++;
 		m->total_wait_ns += ns;
 		w->lock->waits++;
@@ -226,21 +335,57 @@ static void count_result(struct model *m, struct lock *l, const struct wire_fute
 		l->interrupted++;
 }
 
-/* futex_waitv slept on several words, noted for the first; now it is known which one it was. */
+/*
+ * What a sleep was for is known only after it: which word of a futex_waitv call, which of several
+ * Python locks at one address.  Who was charged for it stays charged to the other one, if somebody
+ * was.
+ */
 static void move_wait(struct model *m, struct thread *t, struct lock *to)
 {
 	struct wait *w = &t->wait;
 	struct lock *from = w->lock;
+	uint64_t blocked = w->blocked_ns;
 
 	if (from == to)
 		return;
-	lock_party(m, from, t)->blocked_ns -= w->blocked_ns;
-	lock_party(m, to, t)->blocked_ns += w->blocked_ns;
-	from->blocked_ns -= w->blocked_ns;
-	to->blocked_ns += w->blocked_ns;
+	lock_party(m, from, t)->blocked_ns -= blocked;
+	lock_party(m, to, t)->blocked_ns += blocked;
+	from->blocked_ns -= blocked;
+	to->blocked_ns += blocked;
 	from->delay_ns -= w->delay_ns;
 	to->delay_ns += w->delay_ns;
+	lock_move_blame(m, from, to, blocked, m->now_ns);
 	w->lock = to;
+}
+
+void wait_seen_at(struct model *m, struct thread *t, uint64_t addr, const struct stack *stack)
+{
+	struct wait *w = &t->wait;
+
+	if (!stack || w->phase != WAIT_ASLEEP || w->addr != addr || t->asleep_on)
+		return;
+	w->stack = stack;
+	w->weighed = true;
+	move_wait(m, t, pylock_learn(m, t->process, w));
+}
+
+static void wait_goes_on(struct thread *t, const struct wire_futex *f)
+{
+	struct wait *w = &t->wait;
+
+	w->between_ns += w->after_ns;
+	w->after_ns = 0;
+	w->end_ns = f->head.ts_ns;
+	w->got_it = f->ret >= 0 || f->ret == -EAGAIN;
+	w->on_cpu_at_end_ns = thread_on_cpu_ns(t, f->head.ts_ns);
+}
+
+/* It was woken on a word of the lock: does it have the lock?  The mutex inside a GIL is not the GIL. */
+static bool takes(const struct lock *l, const struct wait *w)
+{
+	if (!w->got_it || lock_class(l) == CLASS_COND)
+		return false;
+	return !l->gil || l->gil->free || lock_releases(l, w->addr);
 }
 
 /* A call that was to sleep is over. */
@@ -264,7 +409,7 @@ static void wait_returned(struct model *m, struct thread *t, const struct wire_f
 		w->got_it = f->ret >= 0;
 		w->timed_out = f->ret == -ETIMEDOUT;
 		w->on_cpu_at_end_ns = thread_on_cpu_ns(t, ts);
-		if (w->got_it && lock_class(l) != CLASS_COND)
+		if (takes(l, w))
 			lock_hold(m, l, t, ts);
 		if (!lock_kinds[l->kind].refold)
 			wait_close(m, t);
@@ -273,11 +418,16 @@ static void wait_returned(struct model *m, struct thread *t, const struct wire_f
 	/* did not sleep: EAGAIN, a race won, or the record of the sleep was lost */
 	l = lock_find(m, t->process, f->addr, f->op, f->val);
 	count_result(m, l, f);
-	if (w->phase == WAIT_RETURNED && w->lock == l && continues(t, l, ts)) {
-		w->end_ns = ts;
-		w->got_it = f->ret >= 0 || f->ret == -EAGAIN;
-		w->on_cpu_at_end_ns = thread_on_cpu_ns(t, ts);
-	}
+	if (w->phase == WAIT_RETURNED && w->lock == l && continues(t, l, ts))
+		wait_goes_on(t, f);
+}
+
+static void released(struct model *m, struct lock *l, uint64_t ts)
+{
+	if (l->gil)
+		lock_free(m, l, ts);
+	else
+		lock_hold(m, l, NULL, ts);
 }
 
 static void wake_call(struct model *m, struct thread *t, const struct wire_futex *f)
@@ -303,11 +453,12 @@ static void wake_call(struct model *m, struct thread *t, const struct wire_futex
 		wait_close(m, t);
 	}
 	if (l->holder_id == t->id) /* else it was handed on while this call returned */
-		lock_hold(m, l, NULL, f->head.ts_ns);
+		released(m, l, f->head.ts_ns);
 	if (lock_class(l) == CLASS_GIL) {
 		t->dropped = l;
 		t->drop_ns = when;
 		t->drop_on_cpu_ns = thread_on_cpu_ns(t, when);
+		t->drop_delay_ns = 0;
 	}
 }
 
@@ -319,11 +470,28 @@ void wait_call(struct model *m, struct thread *t, const struct wire_futex *f)
 		wake_call(m, t, f);
 }
 
+/*
+ * Who wakes a sleeper lets go of the lock, also if it was not known that it had it.  The other words
+ * inside a GIL are let go of for themselves.
+ */
+static void woken_by(struct model *m, struct thread *t, struct lock *l, struct thread *waker,
+		     uint64_t ts)
+{
+	bool had_it = l->kind == KIND_PY_LOCK || (l->gil && !l->gil->free);
+
+	if (!lock_releases(l, t->wait.addr))
+		return;
+	if (had_it && !l->holder_id)
+		lock_seen_held(m, l, waker, ts);
+	if (l->holder_id == waker->id || l->gil)
+		released(m, l, ts);
+}
+
 void wait_woken(struct model *m, struct thread *t, struct thread *waker, const struct wire_wake *w)
 {
 	struct lock *l = t->asleep_on;
 
-	if (!l)
+	if (!l || t->dropping)
 		return;
 	if (!(w->flags & WIRE_WAKE_FUTEX) || !waker) {
 		l->wakes_by_other++;
@@ -334,7 +502,6 @@ void wait_woken(struct model *m, struct thread *t, struct thread *waker, const s
 	/* its own waiters hand it round */
 	if (lock_party(m, l, waker)->blocked_ns)
 		l->wakes_by_waiter++;
-	if (l->holder_id == waker->id)
-		lock_hold(m, l, NULL, w->head.ts_ns);
+	woken_by(m, t, l, waker, w->head.ts_ns);
 	lock_learn(l);
 }

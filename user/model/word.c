@@ -51,6 +51,10 @@ const struct lock_kind_info lock_kinds[KIND_COUNT] = {
 	[KIND_WAIT_LIST] = { "wait-list", CLASS_COND, true, false },
 	[KIND_HANDOFF] = { "hand-off lock", CLASS_GIL, false, true },
 	[KIND_GIL] = { "gil", CLASS_GIL, false, true },
+	[KIND_PY_LOCK] = { "Python lock", CLASS_LOCK, false, true },
+	[KIND_PY_QUEUE] = { "queue wait", CLASS_COND, true, false },
+	[KIND_PY_JOIN] = { "Python join", CLASS_COND, true, false },
+	[KIND_PY_CONDITION] = { "Python condition", CLASS_COND, true, false },
 	[KIND_FOLDED] = { "folded", CLASS_COND, true, false },
 };
 

@@ -5,7 +5,7 @@
  *
  *	{
  *	 "schema":"parascope-report",
- *	 "version":"1.0",
+ *	 "version":"1.1",
  *	 "kernel":"6.18.44",
  *	 ...
  *	 "threads":[
@@ -14,121 +14,13 @@
  * Members carry the names of the structs in user/analysis/report.h; the tables below list them in
  * the order in which they are written.  A member more is one line here, one in the schema.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "user/analysis/report.h"
 #include "user/base/buf.h"
-#include "user/render/json_writer.h"
+#include "user/render/json_fields.h"
 #include "user/render/render.h"
 
 #define JSON_SCHEMA_NAME "parascope-report"
-#define JSON_SCHEMA_VERSION "1.0"
-
-enum field_type {
-	F_U32,
-	F_U64,
-	F_I32,
-	F_I64,
-	F_BOOL,
-	F_DOUBLE,
-	F_TEXT,	    /* const char *, ours; NULL becomes null */
-	F_ARRAY,    /* char [], ours */
-	F_RAW,	    /* const char *, from the target */
-	F_RAW_ARRAY, /* char [], from the target, perhaps without NUL */
-	F_HEX,	    /* u64 address as a string: may exceed 2^53 */
-	F_ID,	    /* u64 identifier as a decimal string: may exceed 2^53 */
-};
-
-struct field {
-	const char *name;
-	enum field_type type;
-	size_t offset, size;
-};
-
-#define SIZE(struct_, member_) sizeof(((struct struct_ *)0)->member_)
-#define F(type_, struct_, member_)                                                                 \
-	{ #member_, type_, offsetof(struct struct_, member_), SIZE(struct_, member_) }
-#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-static void write_hex(struct json_writer *w, const char *name, uint64_t value)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)value);
-	jsonw_string(w, name, text);
-}
-
-static void write_id(struct json_writer *w, const char *name, uint64_t value)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-	jsonw_string(w, name, text);
-}
-
-static void write_field(struct json_writer *w, const struct field *f, const void *object)
-{
-	const char *p = (const char *)object + f->offset;
-	const void *v = p;
-	const char *s;
-
-	switch (f->type) {
-	case F_U32:
-		return jsonw_u64(w, f->name, *(const uint32_t *)v);
-	case F_U64:
-		return jsonw_u64(w, f->name, *(const uint64_t *)v);
-	case F_I32:
-		return jsonw_i64(w, f->name, *(const int *)v);
-	case F_I64:
-		return jsonw_i64(w, f->name, *(const int64_t *)v);
-	case F_BOOL:
-		return jsonw_bool(w, f->name, *(const bool *)v);
-	case F_DOUBLE:
-		return jsonw_double(w, f->name, *(const double *)v);
-	case F_TEXT:
-		return jsonw_string(w, f->name, *(const char *const *)v);
-	case F_ARRAY:
-		return jsonw_string_n(w, f->name, p, strnlen(p, f->size));
-	case F_RAW:
-		s = *(const char *const *)v;
-		return jsonw_raw(w, f->name, s ? s : "", s ? strlen(s) : 0);
-	case F_RAW_ARRAY:
-		return jsonw_raw(w, f->name, p, strnlen(p, f->size));
-	case F_HEX:
-		return write_hex(w, f->name, *(const uint64_t *)v);
-	case F_ID:
-		return write_id(w, f->name, *(const uint64_t *)v);
-	}
-}
-
-static void write_fields(struct json_writer *w, const struct field *fields, size_t n,
-			 const void *object)
-{
-	for (size_t i = 0; i < n; i++)
-		write_field(w, &fields[i], object);
-}
-
-/* One member "name": {fields of object}. */
-static void write_object(struct json_writer *w, const char *name, const struct field *fields,
-			 size_t n, const void *object)
-{
-	jsonw_open(w, name, '{');
-	write_fields(w, fields, n, object);
-	jsonw_close(w, '}');
-}
-
-/* One member "name": [objects], each of size bytes. */
-static void write_array(struct json_writer *w, const char *name, const struct field *fields,
-			size_t n, const void *array, size_t count, size_t size)
-{
-	jsonw_open(w, name, '[');
-	for (size_t i = 0; i < count; i++)
-		write_object(w, NULL, fields, n, (const char *)array + i * size);
-	jsonw_close(w, ']');
-}
-#define WRITE_ARRAY(w, name, fields, array, count)                                                 \
-	write_array(w, name, fields, N_OF(fields), array, count, sizeof((array)[0]))
+#define JSON_SCHEMA_VERSION "1.1"
 
 /* --- parts that several structs share -------------------------------------------------------- */
 
@@ -159,7 +51,7 @@ static void write_histogram(struct json_writer *w, const char *name,
 
 static void write_parallelism(struct json_writer *w, const struct report_parallelism *p)
 {
-	static const struct field fields[] = {
+	static const struct json_field fields[] = {
 		F(F_U64, report_parallelism, wall_ns),
 		F(F_U64, report_parallelism, on_cpu_ns),
 		F(F_DOUBLE, report_parallelism, average),
@@ -170,22 +62,53 @@ static void write_parallelism(struct json_writer *w, const struct report_paralle
 	};
 
 	jsonw_open(w, "par", '{');
-	write_fields(w, fields, N_OF(fields), p);
+	jsonf_fields(w, fields, N_OF(fields), p);
 	write_histogram(w, "running", &p->running);
 	write_histogram(w, "wanted", &p->wanted);
 	jsonw_close(w, '}');
+}
+
+/* --- places in the program -------------------------------------------------------------------- */
+
+static void write_site_fields(struct json_writer *w, const struct report_site *s)
+{
+	static const struct json_field place[] = {
+		F(F_RAW, report_place, function),
+		F(F_RAW, report_place, file),
+		F(F_U32, report_place, line),
+	};
+	static const struct json_field fields[] = {
+		F(F_RAW, report_site, stack),	     F(F_U32, report_site, tid),
+		F(F_RAW_ARRAY, report_site, comm), F(F_RAW, report_site, thread_name),
+		F(F_U64, report_site, ns),	     F(F_U64, report_site, samples),
+	};
+
+	jsonf_fields(w, place, N_OF(place), &s->place);
+	jsonf_fields(w, fields, N_OF(fields), s);
+}
+
+static void write_sites(struct json_writer *w, const char *name, const struct report_site *sites,
+			size_t n)
+{
+	jsonw_open(w, name, '[');
+	for (size_t i = 0; i < n; i++) {
+		jsonw_open(w, NULL, '{');
+		write_site_fields(w, &sites[i]);
+		jsonw_close(w, '}');
+	}
+	jsonw_close(w, ']');
 }
 
 /* --- verdict, processes, threads ------------------------------------------------------------- */
 
 static void write_verdict(struct json_writer *w, const struct report_verdict *v)
 {
-	static const struct field fields[] = {
+	static const struct json_field fields[] = {
 		F(F_RAW_ARRAY, report_verdict, sentence),
 		F(F_RAW_ARRAY, report_verdict, advice),
 		F(F_DOUBLE, report_verdict, explained),
 	};
-	static const struct field evidence[] = {
+	static const struct json_field evidence[] = {
 		F(F_TEXT, report_evidence, key),
 		F(F_ARRAY, report_evidence, label),
 		F(F_DOUBLE, report_evidence, value),
@@ -194,14 +117,14 @@ static void write_verdict(struct json_writer *w, const struct report_verdict *v)
 
 	jsonw_open(w, "verdict", '{');
 	jsonw_string(w, "code", report_verdicts[v->code]);
-	write_fields(w, fields, N_OF(fields), v);
+	jsonf_fields(w, fields, N_OF(fields), v);
 	WRITE_ARRAY(w, "evidence", evidence, v->evidence, v->n_evidence);
 	jsonw_close(w, '}');
 }
 
 static void write_process(struct json_writer *w, const struct report_process *p)
 {
-	static const struct field fields[] = {
+	static const struct json_field fields[] = {
 		F(F_U32, report_process, pid),
 		F(F_U32, report_process, ns_pid),
 		F(F_U32, report_process, ppid),
@@ -219,7 +142,7 @@ static void write_process(struct json_writer *w, const struct report_process *p)
 	};
 
 	jsonw_open(w, NULL, '{');
-	write_fields(w, fields, N_OF(fields), p);
+	jsonf_fields(w, fields, N_OF(fields), p);
 	write_parallelism(w, &p->par);
 	write_budget(w, &p->budget);
 	jsonw_close(w, '}');
@@ -227,7 +150,7 @@ static void write_process(struct json_writer *w, const struct report_process *p)
 
 static void write_thread(struct json_writer *w, const struct report_thread *t)
 {
-	static const struct field fields[] = {
+	static const struct json_field fields[] = {
 		F(F_U32, report_thread, pid),
 		F(F_U32, report_thread, tid),
 		F(F_U32, report_thread, ns_tid),
@@ -250,11 +173,16 @@ static void write_thread(struct json_writer *w, const struct report_thread *t)
 		F(F_U64, report_thread, wakes),
 		F(F_U64, report_thread, empty_wakes),
 		F(F_U32, report_thread, top_lock),
+		F(F_RAW, report_thread, name),
+		F(F_BOOL, report_thread, python),
+		F(F_DOUBLE, report_thread, gil_wait_share),
+		F(F_U64, report_thread, gil_ns),
+		F(F_U64, report_thread, free_ns),
 		F(F_BOOL, report_thread, doubtful),
 	};
 
 	jsonw_open(w, NULL, '{');
-	write_fields(w, fields, N_OF(fields), t);
+	jsonf_fields(w, fields, N_OF(fields), t);
 	write_states(w, t->state_ns);
 	jsonw_close(w, '}');
 }
@@ -267,14 +195,14 @@ static const char *const lock_classes[] = {
 	[LOCK_CLASS_COND] = "cond",
 };
 
-static const struct field lock_identity[] = {
+static const struct json_field lock_identity[] = {
 	F(F_U32, report_lock, id),	  F(F_TEXT, report_lock, kind),
 	F(F_RAW_ARRAY, report_lock, name), F(F_U32, report_lock, pid),
 	F(F_HEX, report_lock, addr),	  F(F_BOOL, report_lock, shared),
 	F(F_U32, report_lock, dev),	  F(F_ID, report_lock, inode),
 };
 
-static const struct field lock_numbers[] = {
+static const struct json_field lock_numbers[] = {
 	F(F_U64, report_lock, waits),
 	F(F_U64, report_lock, open),
 	F(F_U64, report_lock, carried),
@@ -298,33 +226,99 @@ static const struct field lock_numbers[] = {
 	F(F_TEXT, report_lock, owner_note),
 };
 
-static const struct field lock_slot[] = {
+static const struct json_field lock_slot[] = {
 	F(F_U64, report_hist_slot, floor_ns),
 	F(F_U64, report_hist_slot, count),
 };
 
-static const struct field lock_party[] = {
+static const struct json_field lock_party[] = {
 	F(F_U32, report_party, tid), F(F_U32, report_party, pid),
-	F(F_RAW_ARRAY, report_party, comm), F(F_U64, report_party, ns),
-	F(F_U64, report_party, count), F(F_TEXT, report_party, why),
+	F(F_RAW_ARRAY, report_party, comm), F(F_RAW, report_party, name),
+	F(F_U64, report_party, ns),	    F(F_U64, report_party, count),
+	F(F_TEXT, report_party, why),
 };
 
 static void write_lock(struct json_writer *w, const struct report_lock *l)
 {
 	jsonw_open(w, NULL, '{');
-	write_fields(w, lock_identity, N_OF(lock_identity), l);
+	jsonf_fields(w, lock_identity, N_OF(lock_identity), l);
 	jsonw_string(w, "class", lock_classes[l->class]);
-	write_fields(w, lock_numbers, N_OF(lock_numbers), l);
+	jsonf_fields(w, lock_numbers, N_OF(lock_numbers), l);
 	WRITE_ARRAY(w, "hist", lock_slot, l->hist, l->n_hist);
 	WRITE_ARRAY(w, "top_waiters", lock_party, l->top_waiters, l->n_top_waiters);
 	WRITE_ARRAY(w, "top_holders", lock_party, l->top_holders, l->n_top_holders);
 	WRITE_ARRAY(w, "top_wakers", lock_party, l->top_wakers, l->n_top_wakers);
+	write_sites(w, "sites", l->sites, l->n_sites);
+	write_sites(w, "holding", l->holding, l->n_holding);
 	jsonw_close(w, '}');
 }
 
+/* --- Python ----------------------------------------------------------------------------------- */
+
+static const struct json_field gil_numbers[] = {
+	F(F_U32, report_gil, lock),
+	F(F_U32, report_gil, pid),
+	F(F_HEX, report_gil, addr),
+	F(F_RAW, report_gil, runtime),
+	F(F_U64, report_gil, interval_ns),
+	F(F_U64, report_gil, handoffs),
+	F(F_BOOL, report_gil, switches_known),
+	F(F_U64, report_gil, switches),
+	F(F_U64, report_gil, forced),
+	F(F_U64, report_gil, poll_ns),
+	F(F_U64, report_gil, delay_ns),
+	F(F_U64, report_gil, handoff_ns),
+	F(F_U64, report_gil, convoy_count),
+	F(F_U64, report_gil, convoy_p50_ns),
+	F(F_U64, report_gil, convoy_p99_ns),
+	F(F_U64, report_gil, convoy_max_ns),
+	F(F_U64, report_gil, held_ns),
+	F(F_U64, report_gil, free_ns),
+	F(F_U64, report_gil, held_asleep_ns),
+	F(F_U64, report_gil, held_preempted_ns),
+	F(F_U64, report_gil, with_ns),
+	F(F_U64, report_gil, without_ns),
+};
+
+static void write_held(struct json_writer *w, const struct report_held *h)
+{
+	static const struct json_field fields[] = {
+		F(F_RAW, report_held, syscall),
+		F(F_U64, report_held, held_ns),
+		F(F_U64, report_held, max_ns),
+	};
+
+	jsonw_open(w, NULL, '{');
+	jsonw_open(w, "site", '{');
+	write_site_fields(w, &h->site);
+	jsonw_close(w, '}');
+	jsonf_fields(w, fields, N_OF(fields), h);
+	jsonw_close(w, '}');
+}
+
+static void write_gil(struct json_writer *w, const struct report_gil *g)
+{
+	jsonw_open(w, NULL, '{');
+	jsonf_fields(w, gil_numbers, N_OF(gil_numbers), g);
+	jsonw_open(w, "held", '[');
+	for (size_t i = 0; i < g->n_held; i++)
+		write_held(w, &g->held[i]);
+	jsonw_close(w, ']');
+	write_sites(w, "holding", g->holding, g->n_holding);
+	write_sites(w, "without", g->without, g->n_without);
+	jsonw_close(w, '}');
+}
+
+static const struct json_field runtime_fields[] = {
+	F(F_U32, report_runtime, pid),
+	F(F_RAW, report_runtime, name),
+	F(F_RAW, report_runtime, status),
+	F(F_RAW, report_runtime, why),
+};
+
 /* --- quality --------------------------------------------------------------------------------- */
 
-static const struct field quality_fields[] = {
+static const struct json_field quality_fields[] = {
 	F(F_BOOL, report_quality, complete),
 	F(F_U64, report_quality, made),
 	F(F_U64, report_quality, received),
@@ -332,6 +326,12 @@ static const struct field quality_fields[] = {
 	F(F_U64, report_quality, residual_ns),
 	F(F_U64, report_quality, disagreement_ns),
 	F(F_U64, report_quality, unmapped_shared),
+	F(F_U64, report_quality, samples),
+	F(F_U64, report_quality, samples_unread),
+	F(F_U64, report_quality, stacks),
+	F(F_U64, report_quality, stacks_truncated),
+	F(F_U64, report_quality, frames_unknown),
+	F(F_U64, report_quality, sample_ns),
 	F(F_U64, report_quality, locks_folded),
 	F(F_U64, report_quality, own_cpu_ns),
 	F(F_U64, report_quality, own_rss_kib),
@@ -342,12 +342,12 @@ static const struct field quality_fields[] = {
 
 static void write_quality(struct json_writer *w, const struct report_quality *q)
 {
-	static const struct field loss[] = {
+	static const struct json_field loss[] = {
 		F(F_TEXT, report_loss, key),
 		F(F_TEXT, report_loss, label),
 		F(F_U64, report_loss, count),
 	};
-	static const struct field prog[] = {
+	static const struct json_field prog[] = {
 		F(F_ARRAY, report_prog, name),
 		F(F_U64, report_prog, runs),
 		F(F_U64, report_prog, run_ns),
@@ -355,7 +355,7 @@ static void write_quality(struct json_writer *w, const struct report_quality *q)
 	};
 
 	jsonw_open(w, "quality", '{');
-	write_fields(w, quality_fields, N_OF(quality_fields), q);
+	jsonf_fields(w, quality_fields, N_OF(quality_fields), q);
 	WRITE_ARRAY(w, "loss", loss, q->loss, q->n_loss);
 	WRITE_ARRAY(w, "progs", prog, q->progs, q->n_progs);
 	jsonw_close(w, '}');
@@ -365,7 +365,7 @@ static void write_quality(struct json_writer *w, const struct report_quality *q)
 
 static void write_head(struct json_writer *w, const struct report *r)
 {
-	static const struct field fields[] = {
+	static const struct json_field fields[] = {
 		F(F_ARRAY, report, kernel),    F(F_U32, report, cpus_online),
 		F(F_I64, report, realtime_ns), F(F_U64, report, begin_ns),
 		F(F_U64, report, window_ns),   F(F_BOOL, report, command),
@@ -375,7 +375,7 @@ static void write_head(struct json_writer *w, const struct report *r)
 	jsonw_string(w, "schema", JSON_SCHEMA_NAME);
 	jsonw_string(w, "version", JSON_SCHEMA_VERSION);
 	jsonw_string(w, "parascope_version", r->version);
-	write_fields(w, fields, N_OF(fields), r);
+	jsonf_fields(w, fields, N_OF(fields), r);
 }
 
 #define WRITE_EACH(w, name, array, count, write_one)                                               \
@@ -388,7 +388,7 @@ static void write_head(struct json_writer *w, const struct report *r)
 
 void render_json(struct buf *out, const struct report *r, const struct render_opts *o)
 {
-	static const struct field phase[] = {
+	static const struct json_field phase[] = {
 		F(F_U64, report_phase, begin_ns),      F(F_U64, report_phase, end_ns),
 		F(F_DOUBLE, report_phase, parallelism), F(F_DOUBLE, report_phase, waiting),
 		F(F_DOUBLE, report_phase, runnable),
@@ -405,6 +405,9 @@ void render_json(struct buf *out, const struct report *r, const struct render_op
 	WRITE_EACH(&w, "threads", r->threads, r->n_threads, write_thread);
 	WRITE_EACH(&w, "locks", r->locks, r->n_locks, write_lock);
 	jsonw_u64(&w, "locks_total", r->locks_total);
+	WRITE_EACH(&w, "gils", r->gils, r->n_gils, write_gil);
+	WRITE_ARRAY(&w, "runtimes", runtime_fields, r->runtimes, r->n_runtimes);
+	write_sites(&w, "running", r->running, r->n_running);
 	WRITE_ARRAY(&w, "phases", phase, r->phases, r->n_phases);
 	write_quality(&w, &r->quality);
 	jsonw_close(&w, '}');

@@ -45,7 +45,7 @@ void render_text(struct buf *out, const struct report *r, const struct render_op
 {
 	static void (*const sections[])(struct text *) = {
 		text_head,    text_parallelism, text_budget, text_processes,
-		text_threads, text_locks,	text_phases, text_quality,
+		text_threads, text_locks,	text_python, text_phases, text_quality,
 	};
 	struct text t = {
 		.out = out,

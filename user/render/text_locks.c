@@ -10,6 +10,10 @@
  *	      wait times from 4.10 us ▁▁▁▁▁▁▁▁▁▁█▁ to 16.8 ms
  *	      waiting                                    | blocked by
  *	        4.85 s  50.0 %     927 x  4713 Thread-1  |  4.80 s  49.4 %  464 x  4714 Thread-2
+ *	      waiting at                                 | held at
+ *	        9.70 s  99.9 %  count (…/countdown.py:7) |  9.51 s   100 %  count (…/countdown.py:6)
+ *
+ * What only a GIL has follows, see text_gil.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +21,12 @@
 #include "user/analysis/report.h"
 #include "user/base/escape.h"
 #include "user/render/text_parts.h"
+#include "user/render/text_sides.h"
 
 #define BLOCK_SHARE 0.01 /* of all thread time: from here on a lock gets a block of its own */
 #define COND_BLOCKS 3	 /* blocks of the section that is no contention */
 #define PARTY_ROWS 5
+#define PLACE_ROWS 5
 
 struct section {
 	const char *heading, *note, *none;
@@ -46,114 +52,6 @@ static void add_lock_name(struct buf *out, const struct text *t, const struct re
 		escape_add(out, TEXT_ARRAY(l->name), ESCAPE_NO_LIMIT, t->unicode);
 	else if (l->addr)
 		buf_printf(out, " 0x%llx", (unsigned long long)l->addr);
-}
-
-static void add_party_name(struct buf *out, const struct text *t, const struct report_party *p,
-			   const struct report_lock *l)
-{
-	if (!p->tid) {
-		buf_puts(out, p->why ? "unknown, see below" : "unknown");
-		return;
-	}
-	/* Ids first: they must survive when the name is cut. */
-	if (p->pid != l->pid && t->r->n_processes > 1)
-		buf_printf(out, "%u/", p->pid);
-	buf_printf(out, "%u ", p->tid);
-	escape_add(out, TEXT_ARRAY(p->comm), ESCAPE_NO_LIMIT, t->unicode);
-}
-
-/* --- the two columns ------------------------------------------------------------------------- */
-
-/* One side of a block: its parties and what the list leaves out. */
-struct side {
-	const char *heading;
-	const struct report_party *parties;
-	size_t n, shown;
-	uint64_t total_ns, total; /* of all parties; total_ns 0: count only */
-	uint64_t distinct;	  /* parties altogether, 0: not known */
-	bool by_count;
-};
-
-static void party_numbers(struct buf *out, const struct side *s, uint64_t ns, uint64_t count,
-			  int width)
-{
-	if (s->by_count)
-		buf_printf(out, "%8s %7s  ", unit_count(count).s, unit_share(count, s->total).s);
-	else
-		buf_printf(out, "%8s %7s  ", unit_ns(ns).s, unit_share(ns, s->total_ns).s);
-	if (!s->by_count && width >= 44)
-		buf_printf(out, "%7s %c  ", count ? unit_count(count).s : "", count ? 'x' : ' ');
-}
-
-/* Row i of a side in at most width columns: a party, then perhaps the rest. */
-static void side_row(struct buf *out, const struct text *t, const struct report_lock *l,
-		     const struct side *s, size_t i, int width)
-{
-	uint64_t ns = s->total_ns, count = s->total;
-	struct buf line = { 0 };
-
-	if (i < s->shown) {
-		const struct report_party *p = &s->parties[i];
-
-		party_numbers(&line, s, p->ns, p->count, width);
-		add_party_name(&line, t, p, l);
-	} else {
-		for (size_t k = 0; k < s->shown; k++) {
-			ns -= s->parties[k].ns < ns ? s->parties[k].ns : ns;
-			count -= s->parties[k].count < count ? s->parties[k].count : count;
-		}
-		party_numbers(&line, s, ns, s->by_count ? count : 0, width);
-		if (s->distinct > s->shown)
-			buf_printf(&line, "%s more", unit_count(s->distinct - s->shown).s);
-		else
-			buf_puts(&line,
-				 s->by_count || s->shown < s->n ? "others" : "not known");
-	}
-	text_cell(out, line.data, line.len, width, false, t->unicode);
-	buf_free(&line);
-}
-
-/* Rows of a side: the parties shown, and one more if something is left over. */
-static size_t side_rows(const struct side *s)
-{
-	uint64_t sum_ns = 0, sum = 0;
-	bool rest;
-
-	for (size_t i = 0; i < s->shown; i++) {
-		sum_ns += s->parties[i].ns;
-		sum += s->parties[i].count;
-	}
-	rest = s->by_count ? sum < s->total : sum_ns < s->total_ns - s->total_ns / 2000;
-	return s->shown + (rest || s->distinct > s->shown);
-}
-
-static void print_sides(struct text *t, const struct report_lock *l, const struct side *left,
-			const struct side *right, int indent)
-{
-	const char *bar = t->unicode ? "│" : "|";
-	int half = (t->width - indent - 3) / 2;
-	size_t rows = left->n ? side_rows(left) : 0, right_rows = right->n ? side_rows(right) : 0;
-	size_t n = rows > right_rows ? rows : right_rows;
-
-	text_style(t, TEXT_DIM);
-	buf_pad(t->out, ' ', (size_t)indent);
-	text_cell(t->out, left->heading, strlen(left->heading), half, false, t->unicode);
-	if (right->n)
-		buf_printf(t->out, " %s %s", bar, right->heading);
-	text_end_line(t, true);
-	for (size_t i = 0; i < n; i++) {
-		buf_pad(t->out, ' ', (size_t)indent);
-		if (i < rows)
-			side_row(t->out, t, l, left, i, half);
-		else
-			buf_pad(t->out, ' ', (size_t)half);
-		if (right->n) {
-			buf_printf(t->out, " %s ", bar);
-			if (i < right_rows)
-				side_row(t->out, t, l, right, i, half);
-		}
-		text_end_line(t, false);
-	}
 }
 
 /* --- one lock -------------------------------------------------------------------------------- */
@@ -189,7 +87,16 @@ static void flow_count(struct text_flow *f, const char *label, uint64_t n, const
 		text_flow(f, "%s %s%s", label, unit_count(n).s, note);
 }
 
-static void print_numbers(struct text *t, const struct report_lock *l, int indent)
+static const struct report_gil *find_gil(const struct text *t, const struct report_lock *l)
+{
+	for (size_t i = 0; l->class == LOCK_CLASS_GIL && i < t->r->n_gils; i++)
+		if (t->r->gils[i].lock == l->id)
+			return &t->r->gils[i];
+	return NULL;
+}
+
+static void print_numbers(struct text *t, const struct report_lock *l, const struct report_gil *g,
+			  int indent)
 {
 	struct text_flow f = { .t = t, .indent = indent };
 
@@ -206,7 +113,7 @@ static void print_numbers(struct text *t, const struct report_lock *l, int inden
 		  unit_decimal(unit_ratio((double)l->wait_ns, (double)t->r->window_ns), 2).s,
 		  unit_count(l->max_waiting).s);
 	text_flow(&f, "blocked %s", unit_ns(l->blocked_ns).s);
-	if (l->delay_ns)
+	if (l->delay_ns && !g) /* one of the parts of a GIL's waiting */
 		text_flow(&f, "ready, but no CPU free %s", unit_ns(l->delay_ns).s);
 	flow_count(&f, "still waiting at the end", l->open, "");
 	flow_count(&f, "waiting before the window", l->carried, "");
@@ -258,19 +165,19 @@ static size_t least(size_t a, size_t b)
 }
 
 /* Who made them wait: holders where the lock has owners, else those who woke them. */
-static struct side right_side(const struct report_lock *l)
+static struct text_side right_side(const struct report_lock *l)
 {
-	struct side s = { 0 };
+	struct text_side s = { 0 };
 
 	if (l->n_top_holders)
-		return (struct side){ .heading = "blocked by (time asleep behind it)",
+		return (struct text_side){ .heading = "blocked by (time asleep behind it)",
 				      .parties = l->top_holders,
 				      .n = l->n_top_holders,
 				      .shown = least(l->n_top_holders, PARTY_ROWS),
 				      .total_ns = l->blocked_ns };
 	if (!l->n_top_wakers)
 		return s;
-	s = (struct side){ .heading = "woken by",
+	s = (struct text_side){ .heading = "woken by",
 			   .parties = l->top_wakers,
 			   .n = l->n_top_wakers,
 			   .shown = least(l->n_top_wakers, PARTY_ROWS),
@@ -283,8 +190,8 @@ static struct side right_side(const struct report_lock *l)
 }
 
 /* Why a holder is unknown, in full: the column has room for a few words only. */
-static void print_reasons(struct text *t, const struct report_lock *l, const struct side *right,
-			  int indent)
+static void print_reasons(struct text *t, const struct report_lock *l,
+			  const struct text_side *right, int indent)
 {
 	for (size_t i = 0; i < right->shown; i++)
 		if (right->parties == l->top_holders && !right->parties[i].tid &&
@@ -293,26 +200,50 @@ static void print_reasons(struct text *t, const struct report_lock *l, const str
 				   unit_ns(right->parties[i].ns).s, right->parties[i].why);
 }
 
+/* Where it was waited for, and where its holders were meanwhile. */
+static void print_places(struct text *t, const struct report_lock *l, const struct report_gil *g,
+			 int indent)
+{
+	struct text_side left = { .heading = "waiting at",
+				  .sites = l->sites,
+				  .n = l->n_sites,
+				  .shown = least(l->n_sites, PLACE_ROWS),
+				  .total_ns = l->wait_ns };
+	struct text_side right = { .heading = "held at",
+				   .sites = g ? g->holding : l->holding,
+				   .n = g ? g->n_holding : l->n_holding,
+				   .total_ns = l->blocked_ns,
+				   .threads = true };
+
+	right.shown = least(right.n, PLACE_ROWS);
+	if (left.n || right.n)
+		text_sides(t, l, &left, &right, indent);
+}
+
 static void print_lock(struct text *t, const struct report_lock *l)
 {
 	const int indent = 6;
-	struct side right = right_side(l);
-	struct side left = { .heading = "waiting",
-			     .parties = l->top_waiters,
-			     .n = l->n_top_waiters,
-			     .shown = least(l->n_top_waiters, PARTY_ROWS),
-			     .total_ns = l->wait_ns,
-			     .total = l->waits,
-			     .distinct = l->waiters };
+	const struct report_gil *g = find_gil(t, l);
+	struct text_side right = right_side(l);
+	struct text_side left = { .heading = "waiting",
+				  .parties = l->top_waiters,
+				  .n = l->n_top_waiters,
+				  .shown = least(l->n_top_waiters, PARTY_ROWS),
+				  .total_ns = l->wait_ns,
+				  .total = l->waits,
+				  .distinct = l->waiters };
 
 	print_title(t, l);
-	print_numbers(t, l, indent);
+	print_numbers(t, l, g, indent);
 	print_times(t, l, indent);
 	if (left.n || right.n)
-		print_sides(t, l, &left, &right, indent);
+		text_sides(t, l, &left, &right, indent);
+	print_places(t, l, g, indent);
 	print_reasons(t, l, &right, indent);
 	if (l->owner_note)
 		text_wrapf(t, TEXT_DIM, indent, "holder: %s", l->owner_note);
+	if (g)
+		text_gil(t, g, l, indent);
 }
 
 /* --- the table of the others ------------------------------------------------------------------ */
@@ -374,7 +305,7 @@ static void party_cell(struct buf *out, const struct text *t, const struct repor
 	struct buf name = { 0 };
 
 	if (n) {
-		add_party_name(&name, t, &parties[0], l);
+		text_party_name(&name, t, &parties[0], l);
 		escape_cut(out, name.data, name.len, 24, t->unicode);
 	}
 	buf_free(&name);
@@ -395,6 +326,16 @@ static void waker_cell(struct buf *out, const struct text *t, const void *row)
 		party_cell(out, t, l, l->top_wakers, l->n_top_wakers);
 }
 
+#define PLACE_COLUMNS 32
+
+static void lock_place_cell(struct buf *out, const struct text *t, const void *row)
+{
+	const struct report_lock *l = row;
+
+	if (l->n_sites)
+		text_place(out, t, &l->sites[0].place, PLACE_COLUMNS);
+}
+
 static const struct text_column lock_columns[] = {
 	{ "id", .cell = id_cell, .left = true },
 	{ "object", .cell = lock_name_cell, .left = true, .min = 20 },
@@ -408,6 +349,7 @@ static const struct text_column lock_columns[] = {
 	{ "max", .cell = max_cell, .drop = 1 },
 	{ "waiters", .cell = waiters_cell, .drop = 6 },
 	{ "most blocked by", .cell = holder_cell, .left = true, .drop = 2 },
+	{ "most waited at", .cell = lock_place_cell, .blank = "", .left = true, .drop = 3 },
 	{ "most woken by", .cell = waker_cell, .left = true, .drop = 3 },
 };
 
@@ -450,6 +392,8 @@ static void print_section(struct text *t, const struct section *s)
 			if (blocks++)
 				buf_puts(t->out, "\n");
 			print_lock(t, l);
+			if (s->contention)
+				t->last_block = l->id;
 		} else if (blocks + n_rows < t->top) {
 			rows[n_rows++] = l;
 		} else {

@@ -158,6 +158,8 @@ void text_flow(struct text_flow *f, const char *fmt, ...)
 	if (f->used && f->used + 3 + width > f->t->width) {
 		buf_puts(out, "\n");
 		f->used = 0;
+		f->indent += f->hang;
+		f->hang = 0;
 	}
 	buf_pad(out, ' ', f->used ? 3 : (size_t)f->indent);
 	f->used += f->used ? 3 : f->indent;

@@ -38,6 +38,7 @@ struct text {
 	bool color, unicode;
 	size_t top;	  /* rows of a list of locks or parties */
 	size_t top_tasks; /* rows of a list of threads or processes */
+	uint32_t last_block; /* id of the last lock of CONTENTION that got a block of its own */
 };
 
 /* Start a style; TEXT_PLAIN ends it.  The only place that writes SGR sequences. */
@@ -62,6 +63,7 @@ void text_fact(struct text *t, enum text_style style, const char *label, int ind
 struct text_flow {
 	struct text *t;
 	int indent;
+	int hang; /* more of it from the second line on */
 	int used; /* columns of the current line; 0: nothing written yet */
 };
 void text_flow(struct text_flow *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -85,6 +87,8 @@ void text_cell(struct buf *out, const char *s, size_t len, int width, bool right
 struct text_column {
 	const char *head;
 	void (*cell)(struct buf *out, const struct text *t, const void *row);
+	/* the same in at most width columns, if it is better at it than cutting off the end */
+	void (*fit)(struct buf *out, const struct text *t, const void *row, int width);
 	const char *blank; /* instead of "-" */
 	int drop;	   /* 0: stays */
 	int min;	   /* of a column that may shrink; else 0.  At most one of them. */

@@ -7,8 +7,14 @@
 #ifndef PARASCOPE_TEXT_PARTS_H
 #define PARASCOPE_TEXT_PARTS_H
 
+#include "bpf/wire.h"
 #include "user/base/unit.h"
 #include "user/render/text_out.h"
+
+struct report_gil;
+struct report_lock;
+struct report_place;
+struct report_site;
 
 void text_head(struct text *t);	       /* text_verdict.c: target, verdict, evidence, advice */
 void text_parallelism(struct text *t); /* text_parallelism.c */
@@ -17,7 +23,26 @@ void text_phases(struct text *t);
 void text_processes(struct text *t); /* text_threads.c */
 void text_threads(struct text *t);
 void text_locks(struct text *t);   /* text_locks.c */
+void text_python(struct text *t);  /* text_python.c */
 void text_quality(struct text *t); /* text_quality.c */
+
+/* What only a GIL has, below the block of its lock; text_gil.c. */
+void text_gil(struct text *t, const struct report_gil *g, const struct report_lock *l, int indent);
+
+/* CPU time with a GIL and without it, and the functions that ran without it; text_gil.c. */
+void text_gil_cpu(struct text *t, const struct report_gil *g, int indent);
+
+/* "function (…/pkg/mod.py:12)" in at most width columns, 20 or more; text_place.c. */
+void text_place(struct buf *out, const struct text *t, const struct report_place *p, int width);
+
+/* "4713 Thread-1 (work)": as its language calls it, else its comm. */
+void text_thread_name(struct buf *out, const struct text *t, uint32_t tid, const char *name,
+		      const char comm[WIRE_COMM_LEN]);
+#define TEXT_THREAD_COLUMNS 26 /* of it in a table */
+
+/* A table of places; heading stands above them, total_ns is the whole of the shares. */
+void text_sites(struct text *t, int indent, const char *heading, const struct report_site *sites,
+		size_t n, uint64_t total_ns);
 
 /* A share as a table cell: "51.4", nothing for zero, "<0.1" for almost nothing. */
 void text_share_cell(struct buf *out, uint64_t part, uint64_t whole);

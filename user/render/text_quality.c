@@ -5,6 +5,7 @@
  *	QUALITY
  *	  complete: 12,345 records, none lost
  *	  time unaccounted for 1.20 us   records and kernel sums differ by 0 ns
+ *	  samples 2,345: a stack for every 10.0 ms of running or waiting   different stacks 61
  *	  watching cost 0.4 % of one CPU (41.0 ms)   memory 12.1 MiB   in the kernel 9.08 MiB
  */
 #include <stdio.h>
@@ -30,6 +31,10 @@ static const struct {
 	{ "late", "give the ring more room, or the machine less to do" },
 	{ "shared", "they are shown apart in each process" },
 	{ "source", "this kernel does not have them" },
+	{ "pythread", "the holder of a GIL may be unknown" },
+	{ "stack", "their time has no place in the program" },
+	{ "truncated", "callers far up are missing" },
+	{ "frame", "shown as ?" },
 };
 
 #define LOSS_INDENT 14
@@ -68,6 +73,29 @@ static void print_losses(struct text *t)
 	if (q->locks_folded)
 		text_fact(t, TEXT_PLAIN, unit_count(q->locks_folded).s, LOSS_INDENT,
 			  "locks too many for the table - added up in one row");
+}
+
+static void print_samples(struct text *t)
+{
+	const struct report_quality *q = &t->r->quality;
+	struct text_flow f = { .t = t, .indent = 2 };
+
+	if (!q->samples && !q->sample_ns)
+		return;
+	if (q->sample_ns)
+		text_flow(&f, "samples %s: a stack for every %s of running or waiting",
+			  unit_count(q->samples).s, unit_ns(q->sample_ns).s);
+	else
+		text_flow(&f, "samples %s", unit_count(q->samples).s);
+	if (q->samples_unread)
+		text_flow(&f, "without a stack %s (%s)", unit_count(q->samples_unread).s,
+			  unit_share(q->samples_unread, q->samples).s);
+	text_flow(&f, "different stacks %s", unit_count(q->stacks).s);
+	if (q->stacks_truncated)
+		text_flow(&f, "cut off %s", unit_count(q->stacks_truncated).s);
+	if (q->frames_unknown)
+		text_flow(&f, "unknown frames %s", unit_count(q->frames_unknown).s);
+	text_flow_end(&f);
 }
 
 static void print_cost(struct text *t)
@@ -169,6 +197,7 @@ void text_quality(struct text *t)
 	text_flow(&f, "records and kernel sums differ by %s (%s)", unit_ns(q->disagreement_ns).s,
 		  unit_share(q->disagreement_ns, t->r->budget.total_ns).s);
 	text_flow_end(&f);
+	print_samples(t);
 	print_cost(t);
 	if (q->prog_times && q->n_progs)
 		print_progs(t);

@@ -16,20 +16,22 @@ struct table {
 	struct text *t;
 	const struct text_column *columns;
 	size_t n_columns, n_rows;
+	const void *const *rows;
 	struct buf text;    /* of all cells */
 	struct cell *cells; /* row by row */
 	int *width;	    /* of each column; 0: left out */
 	int *natural;
 };
 
-static void fill_cells(struct table *table, const void *const *rows)
+static void fill_cells(struct table *table)
 {
 	for (size_t i = 0; i < table->n_rows * table->n_columns; i++) {
 		size_t c = i % table->n_columns;
 		struct cell *cell = &table->cells[i];
 
 		cell->offset = table->text.len;
-		table->columns[c].cell(&table->text, table->t, rows[i / table->n_columns]);
+		table->columns[c].cell(&table->text, table->t,
+					table->rows[i / table->n_columns]);
 		cell->len = table->text.len - cell->offset;
 		if (!cell->len)
 			continue;
@@ -125,6 +127,18 @@ static void print_head(struct table *table, int indent)
 	text_end_line(table->t, true);
 }
 
+/* A cell that is too wide, as its column would say it in less. */
+static void print_fitted(struct table *table, size_t row, size_t c)
+{
+	const struct text_column *column = &table->columns[c];
+	struct buf text = { 0 };
+
+	column->fit(&text, table->t, table->rows[row], table->width[c]);
+	text_cell(table->t->out, text.data ? text.data : "", text.len, table->width[c],
+		  !column->left, table->t->unicode);
+	buf_free(&text);
+}
+
 static void print_row(struct table *table, size_t row, int indent)
 {
 	bool first = true;
@@ -137,7 +151,9 @@ static void print_row(struct table *table, size_t row, int indent)
 		if (!table->width[c])
 			continue;
 		buf_pad(table->t->out, ' ', first ? 0 : COLUMN_GAP);
-		if (cell->len)
+		if (cell->width > table->width[c] && table->columns[c].fit)
+			print_fitted(table, row, c);
+		else if (cell->len)
 			print_cell(table, c, table->text.data + cell->offset, cell->len,
 				   cell->width);
 		else
@@ -155,13 +171,14 @@ void text_table(struct text *t, int indent, const struct text_column *columns, s
 		.columns = columns,
 		.n_columns = n_columns,
 		.n_rows = n_rows,
+		.rows = rows,
 		.cells = xcalloc(n_rows * n_columns, sizeof(struct cell)),
 		.width = xcalloc(n_columns, sizeof(int)),
 		.natural = xcalloc(n_columns, sizeof(int)),
 	};
 	struct buf dropped = { 0 };
 
-	fill_cells(&table, rows);
+	fill_cells(&table);
 	fit(&table, t->width - indent, &dropped);
 	print_head(&table, indent);
 	for (size_t i = 0; i < n_rows; i++)

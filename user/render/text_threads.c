@@ -3,10 +3,10 @@
  * text_threads.c - one row per process (as a tree) and one per thread: where each one's time went.
  *
  *	THREADS  percent of each thread's own life in the window
- *	     tid  name                life   CPU  queue   GIL   cond  top lock  switches
- *	    4713  Thread-1          10.0 s  50.9    1.2  47.9      -  L1           2,412
- *	    4714  Thread-2          10.0 s  50.8    1.1  48.1      -  L1           2,398
- *	     ...  12 more            120 s   0.1      -     -   99.9  -               24
+ *	     tid  name                life   CPU  with GIL  queue   GIL   cond  top lock  switches
+ *	    4713  Thread-1 (count)  10.0 s  50.9      50.7    1.2  47.9      -  L1           2,412
+ *	    4714  Thread-2 (count)  10.0 s  50.8      50.8    1.1  48.1      -  L1           2,398
+ *	     ...  12 more            120 s   0.1         -      -     -   99.9  -               24
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,8 @@ struct task_row {
 	int depth;	 /* of a process in the tree */
 	uint64_t life_ns;
 	uint64_t state_ns[STATE_COUNT];
+	uint64_t gil_ns; /* CPU time with the GIL */
+	double gil_wait_ns;
 	uint64_t voluntary, involuntary, migrations, threads, throttled_ns;
 };
 
@@ -58,9 +60,8 @@ STATES_CELL(sleep, STATE(SLEEP))
 STATES_CELL(other, STATE(CHILD) | STATE(KLOCK) | STATE(FAULT) | STATE(STOPPED) | STATE(OTHER))
 STATES_CELL(unknown, STATE(UNKNOWN))
 
-/* The columns of states, the same in both tables: percentages of life_ns. */
+/* The columns of states but the first, the same in both tables: percentages of life_ns. */
 #define STATE_COLUMNS                                                                              \
-	{ "CPU", .cell = cpu_cell },                                                               \
 	{ "queue", .cell = queue_cell, .drop = 1 },                                                \
 	{ "lock", .cell = lock_cell },                                                             \
 	{ "GIL", .cell = gil_cell },                                                               \
@@ -70,10 +71,12 @@ STATES_CELL(unknown, STATE(UNKNOWN))
 	{ "other", .cell = other_cell, .drop = 4 },                                                \
 	{ "unknown", .cell = unknown_cell, .drop = 1 }
 
-static void print_legend(struct text *t)
+static void print_legend(struct text *t, bool python)
 {
 	text_wrapf(t, TEXT_DIM, 2, "queue: ready, but no CPU free; cond: waiting for work or for "
-				   "somebody to finish; columns of zeros are left out");
+				   "somebody to finish; %scolumns of zeros are left out",
+		   python ? "with GIL: CPU time that had it, from samples; GIL wait: GIL and the "
+			    "queue inside of it; " : "");
 }
 
 static void life_cell(struct buf *out, const struct text *t, const void *row)
@@ -140,10 +143,32 @@ static void name_cell(struct buf *out, const struct text *t, const void *row)
 {
 	const struct task_row *r = row;
 
-	if (r->thread)
-		escape_add(out, TEXT_ARRAY(r->thread->comm), ESCAPE_NO_LIMIT, t->unicode);
-	else
+	if (!r->thread)
 		buf_printf(out, "%s more", unit_count(r->summed).s);
+	else if (r->thread->name && *r->thread->name)
+		escape_add(out, r->thread->name, strlen(r->thread->name), ESCAPE_NO_LIMIT,
+			   t->unicode);
+	else
+		escape_add(out, TEXT_ARRAY(r->thread->comm), ESCAPE_NO_LIMIT, t->unicode);
+}
+
+static void with_gil_cell(struct buf *out, const struct text *t, const void *row)
+{
+	const struct task_row *r = row;
+
+	(void)t;
+	text_share_cell(out, r->gil_ns, r->life_ns);
+}
+
+/* Its waits for the GIL to their end: the time in which it was ready without a CPU included. */
+static void gil_wait_cell(struct buf *out, const struct text *t, const void *row)
+{
+	const struct task_row *r = row;
+	struct unit_text share = unit_percent(unit_ratio(r->gil_wait_ns, (double)r->life_ns));
+
+	(void)t;
+	if (r->gil_wait_ns > 0)
+		buf_add(out, share.s, strcspn(share.s, " "));
 }
 
 static void voluntary_cell(struct buf *out, const struct text *t, const void *row)
@@ -194,7 +219,10 @@ static const struct text_column thread_columns[] = {
 	{ "tid inside", .cell = ns_tid_cell, .blank = "", .drop = 7 },
 	{ "name", .cell = name_cell, .left = true, .min = 15 },
 	{ "life", .cell = life_cell, .drop = 5 },
+	{ "CPU", .cell = cpu_cell },
+	{ "with GIL", .cell = with_gil_cell, .drop = 6 },
 	STATE_COLUMNS,
+	{ "GIL wait", .cell = gil_wait_cell, .drop = 7 },
 	{ "top lock", .cell = top_lock_cell, .left = true, .drop = 3 },
 	{ "switches", .cell = voluntary_cell, .drop = 8 },
 	{ "preempted", .cell = involuntary_cell, .drop = 8 },
@@ -206,6 +234,10 @@ static void add_thread(struct task_row *row, const struct report_thread *thread)
 {
 	row->life_ns += thread->life_ns;
 	add_states(row->state_ns, thread->state_ns);
+	if (thread->python) {
+		row->gil_ns += thread->gil_ns;
+		row->gil_wait_ns += thread->gil_wait_share * (double)thread->life_ns;
+	}
 	row->voluntary += thread->voluntary;
 	row->involuntary += thread->involuntary;
 	row->migrations += thread->migrations;
@@ -222,7 +254,7 @@ void text_threads(struct text *t)
 	const struct report *r = t->r;
 	size_t shown = shown_rows(t, r->n_threads);
 	struct task_row *rows = xcalloc(shown + 1, sizeof(*rows));
-	bool doubtful = false;
+	bool doubtful = false, python = false;
 
 	text_heading(t, "THREADS", "percent of each thread's own life in the window");
 	for (size_t i = 0; i < r->n_threads; i++) {
@@ -230,6 +262,7 @@ void text_threads(struct text *t)
 
 		add_thread(row, &r->threads[i]);
 		doubtful |= r->threads[i].doubtful;
+		python |= r->threads[i].python;
 		if (i < shown)
 			row->thread = &r->threads[i];
 		else
@@ -241,7 +274,7 @@ void text_threads(struct text *t)
 	else
 		text_wrapf(t, TEXT_PLAIN, 2, "none seen");
 	if (r->n_threads)
-		print_legend(t);
+		print_legend(t, python);
 	if (doubtful)
 		text_wrapf(t, TEXT_WARN, 2,
 			   "! records of this thread were lost: its numbers are doubtful");
@@ -331,6 +364,7 @@ static const struct text_column process_columns[] = {
 	{ "threads", .cell = threads_cell, .drop = 5 },
 	{ "alive", .cell = alive_cell, .drop = 6 },
 	{ "avg CPUs", .cell = cpus_cell },
+	{ "CPU", .cell = cpu_cell },
 	STATE_COLUMNS,
 	{ "throttled", .cell = throttled_cell, .drop = 7 },
 	{ "ended", .cell = process_note_cell, .blank = "", .left = true, .drop = 8 },

@@ -1,501 +1,253 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* cpython.c - finds _PyRuntime in a process, the rest is cpython_walk.c; see cpython.h. */
-#include <elf.h>
+/* cpython.c - an interpreter that was found, and code objects of it; see cpython.h. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+#include <uthash.h>
 
 #include "user/base/buf.h"
 #include "user/base/fail.h"
 #include "user/runtime/cpython.h"
+#include "user/runtime/cpython_code.h"
+#include "user/runtime/cpython_find.h"
+#include "user/runtime/cpython_sleeper.h"
+#include "user/runtime/cpython_thread.h"
 #include "user/runtime/cpython_walk.h"
-#include "user/symbol/elf.h"
-#include "user/target/maps.h"
-#include "user/target/proc.h"
 
-/* --- the process ----------------------------------------------------------------------------- */
+#define CODE_AGE_NS 1000000000ull /* a code object is believed for so long */
+#define CODES_MAX 16384		  /* remembered; beyond it all are forgotten */
+#define LINES_BYTES (16 << 20)	  /* ... and of their tables of lines */
 
-#define MAPS_BYTES (64 << 20)	  /* half a million lines; the kernel allows 65530 by default */
-#define FILES_MAX 256		  /* that are opened; more than one is rare */
-#define CHEAP_TABLE (256 * 1024)	  /* of symbols: searched in programs of other names */
-
-/* A piece of a file in the process. */
-struct mapping {
-	uint64_t begin, end, offset, inode;
-	uint32_t dev;
-	bool exec;
-	bool data; /* private and writable */
-	const char *path;
+struct seen_code {
+	uint64_t addr;
+	uint64_t read_ns;
+	struct cpython_code code;
+	UT_hash_handle hh;
 };
 
-/* Why a file is looked into; the earlier reasons first. */
-enum reason {
-	IS_PROGRAM,
-	IS_NAMED,     /* its name has "python" */
-	IS_LIBRARY,   /* it is mapped together with extension modules of CPython */
+struct cpython {
+	struct cpython_place place;
+	struct cpython_memory memory;
+	struct seen_code *codes;
+	size_t bytes; /* of their lines */
 };
 
-struct process {
-	pid_t pid;
-	int mem;
-	struct buf text; /* of maps, cut into lines */
-	struct mapping *maps;
-	size_t n, cap;
-	uint64_t entry;	 /* the first instruction of the program; 0: not known */
-	bool extensions; /* modules of CPython are mapped */
-	bool musl;
-	bool awaits; /* the program needs a libpython */
-	const struct mapping *tried[FILES_MAX];
-	size_t n_tried;
-	int err; /* of the first file that is CPython or cannot be read */
-	char why[512];
-};
+/* --- open, close ----------------------------------------------------------------------------- */
 
-static const char *base_name(const char *path)
+static struct cpython *new_cpython(const struct cpython_place *place)
 {
-	const char *slash = strrchr(path, '/');
+	struct cpython *py = xcalloc(1, sizeof(*py));
 
-	return slash ? slash + 1 : path;
+	py->place = *place;
+	py->memory = (struct cpython_memory){ cpython_read_place, &py->place, &py->place.layout };
+	return py;
 }
 
-static bool is_extension(const char *path)
+int cpython_open(struct cpython **ret, pid_t pid)
 {
-	return strstr(base_name(path), ".cpython-3") || strstr(path, "/lib-dynload/");
+	struct cpython_place place;
+	int n;
+
+	*ret = NULL;
+	n = cpython_find(pid, &place);
+	if (n <= 0)
+		return n;
+	*ret = new_cpython(&place);
+	return 0;
 }
 
-static bool is_named(const char *path)
+int cpython_open_child(struct cpython **ret, const struct cpython *parent, pid_t pid)
 {
-	return strstr(base_name(path), "python") && !is_extension(path);
+	struct cpython_place place = parent->place;
+
+	*ret = NULL;
+	place.mem = cpython_open_memory(pid, &place.tgid);
+	if (place.mem < 0)
+		return place.mem;
+	*ret = new_cpython(&place);
+	return 0;
 }
 
-static bool same_file(const struct mapping *a, const struct mapping *b)
+static void forget_codes(struct cpython *py)
 {
-	return a->inode == b->inode && a->dev == b->dev;
+	struct seen_code *c, *next;
+
+	HASH_ITER(hh, py->codes, c, next)
+	{
+		HASH_DEL(py->codes, c);
+		cpython_code_free(&c->code);
+		free(c);
+	}
+	py->bytes = 0;
 }
 
-static void add_mapping(struct process *p, const char *line)
+void cpython_close(struct cpython *py)
 {
-	const char *perms = strchr(line, ' ');
-	struct maps_line m;
-
-	if (!perms || !maps_parse_line(line, &m) || !m.inode || *m.path != '/')
+	if (!py)
 		return;
-	p->extensions |= is_extension(m.path);
-	p->musl |= !strncmp(base_name(m.path), "ld-musl-", strlen("ld-musl-"));
-	vec_push(p->maps, p->n, p->cap) = (struct mapping){
-		.begin = m.begin,
-		.end = m.end,
-		.offset = m.offset,
-		.inode = m.inode,
-		.dev = m.dev,
-		.exec = perms[3] == 'x',
-		.data = perms[2] == 'w' && !m.shared,
-		.path = m.path,
+	forget_codes(py);
+	close(py->place.mem);
+	free(py);
+}
+
+/* --- GILs ------------------------------------------------------------------------------------ */
+
+/* Returns how many there are; at most CPYTHON_INTERPRETERS_MAX. */
+static int read_gils(struct cpython *py, struct cpython_gil gils[CPYTHON_INTERPRETERS_MAX])
+{
+	return cpython_walk_gils(&py->memory, py->place.runtime, gils, CPYTHON_INTERPRETERS_MAX);
+}
+
+int cpython_gils(struct cpython *py, struct wire_region *ret, size_t cap)
+{
+	struct cpython_gil gils[CPYTHON_INTERPRETERS_MAX];
+	int n = read_gils(py, gils);
+
+	for (int i = 0; i < n && (size_t)i < cap; i++) {
+		cpython_gil_region(&py->place.layout, &gils[i], &ret[i]);
+		ret[i].head.tid = (uint32_t)py->place.tgid;
+	}
+	return n;
+}
+
+int cpython_runtimes(struct cpython *py, struct wire_runtime *ret, size_t cap)
+{
+	struct cpython_gil gils[CPYTHON_INTERPRETERS_MAX];
+	int n = read_gils(py, gils), shown = n ? n : 1;
+
+	if (n < 0)
+		return n;
+	for (int i = 0; i < shown && (size_t)i < cap; i++) {
+		cpython_gil_runtime(&py->place.layout, n ? &gils[i] : NULL, &ret[i]);
+		ret[i].head.tid = (uint32_t)py->place.tgid;
+	}
+	return shown;
+}
+
+void cpython_describe(const struct cpython *py, struct wire_python *ret)
+{
+	const struct cpython_layout *l = &py->place.layout;
+	uint32_t shift = l->free_threaded ? GIL_FREE_THREADED : 0;
+
+	memset(ret, 0, sizeof(*ret));
+	*ret = (struct wire_python){
+		.runtime = py->place.runtime,
+		.gil = l->gil ? py->place.runtime + l->gil : 0,
+		.head = l->head,
+		.next = l->next,
+		.threads = l->threads,
+		.gil_ptr = l->gil_ptr,
+		.t_next = l->t_next,
+		.t_interp = l->t_interp,
+		.t_thread_id = l->t_thread_id,
+		.t_frame = l->t_frame,
+		.cframe = l->cframe,
+		.f_size = l->f_size,
+		.f_code = l->f_code,
+		.f_previous = l->f_previous,
+		.f_instr = l->f_instr,
+		.f_owner = l->f_owner,
+		.owner_c = l->owner_c,
+		.instr_mask = l->instr_mask,
+		.gil_shift = shift,
+		.gil_end = GIL_END + shift,
 	};
 }
 
-static int read_maps(struct process *p)
-{
-	int err = proc_read(p->pid, "maps", MAPS_BYTES, &p->text);
-	char *line = p->text.data, *newline;
+/* --- frames and threads ---------------------------------------------------------------------- */
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+/* Read again when it is old: a code object that was freed may be another one by now. */
+static int find_code(struct cpython *py, uint64_t addr, const struct cpython_code **ret)
+{
+	uint64_t now = now_ns();
+	struct cpython_code code;
+	struct seen_code *c;
+	int err;
+
+	HASH_FIND(hh, py->codes, &addr, sizeof(addr), c);
+	if (c && now - c->read_ns < CODE_AGE_NS) {
+		*ret = &c->code;
+		return 0;
+	}
+	if (c) {
+		HASH_DEL(py->codes, c);
+		py->bytes -= c->code.n_lines;
+		cpython_code_free(&c->code);
+		free(c);
+	}
+	err = cpython_code_read(&py->memory, addr, &code);
 	if (err)
 		return err;
-	for (; line && (newline = strchr(line, '\n')); line = newline + 1) {
-		*newline = '\0';
-		add_mapping(p, line);
-	}
+	if (HASH_COUNT(py->codes) >= CODES_MAX || py->bytes + code.n_lines > LINES_BYTES)
+		forget_codes(py);
+	c = xcalloc(1, sizeof(*c));
+	c->addr = addr;
+	c->read_ns = now;
+	c->code = code;
+	py->bytes += code.n_lines;
+	HASH_ADD(hh, py->codes, addr, sizeof(c->addr), c);
+	*ret = &c->code;
 	return 0;
 }
 
-/* The auxiliary vector is what the kernel told the program at its start. */
-static void read_entry(struct process *p)
+int cpython_frame(struct cpython *py, const struct wire_frame_id *id, struct wire_frame *ret)
 {
-	struct buf auxv = { 0 };
+	const struct cpython_code *code;
+	int err = find_code(py, id->code, &code);
 
-	if (!proc_read(p->pid, "auxv", 4096, &auxv)) {
-		for (size_t at = 0; at + sizeof(Elf64_auxv_t) <= auxv.len;
-		     at += sizeof(Elf64_auxv_t)) {
-			Elf64_auxv_t entry;
-
-			memcpy(&entry, auxv.data + at, sizeof(entry));
-			if (entry.a_type == AT_ENTRY)
-				p->entry = entry.a_un.a_val;
-		}
-	}
-	buf_free(&auxv);
-}
-
-static int open_mem(struct process *p)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/mem", p->pid);
-	p->mem = open(path, O_RDONLY | O_CLOEXEC);
-	if (p->mem >= 0)
-		return 0;
-	if (errno == ENOENT || errno == ESRCH)
-		return fail(-ESRCH, "no process %d", p->pid);
-	return fail(-errno, "cannot read the memory of process %d: %s", p->pid, strerror(errno));
-}
-
-static int read_mem(void *ctx, uint64_t addr, void *to, size_t len)
-{
-	struct process *p = ctx;
-	ssize_t n;
-
-	do
-		n = pread(p->mem, to, len, (off_t)addr);
-	while (n < 0 && errno == EINTR);
-	if (n == (ssize_t)len)
-		return 0;
-	if (!n) /* the address space was given up */
-		return fail(-EAGAIN, "process %d ended or replaced its program", p->pid);
-	return fail(-EIO, "CPython points to memory that process %d does not have", p->pid);
-}
-
-/* --- its files ------------------------------------------------------------------------------- */
-
-/*
- * The mapped file itself, wherever its path leads now.  What kind of file it is must be known
- * before it is opened for reading: opening a device does things.
- */
-static int open_mapped(const struct process *p, const struct mapping *m)
-{
-	char path[96];
-	struct stat st;
-	int fd, look;
-
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", p->pid,
-		 (unsigned long long)m->begin, (unsigned long long)m->end);
-	look = open(path, O_PATH | O_CLOEXEC);
-	if (look < 0 && errno == ENOENT)
-		return fail(-EAGAIN, "the mappings of process %d change", p->pid);
-	if (look < 0)
-		return fail(-errno, "cannot open %s: %s", path, strerror(errno));
-	if (fstat(look, &st) || !S_ISREG(st.st_mode)) {
-		close(look);
-		return fail(-ENOEXEC, "%s is not a regular file", path);
-	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", look);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		fd = fail(-errno, "cannot open a file of process %d: %s", p->pid, strerror(errno));
-	close(look);
-	return fd;
-}
-
-static bool bias_of(const struct elf_file *elf, const struct mapping *m, bool exec, uint64_t *ret)
-{
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	struct elf_load load;
-
-	for (size_t i = 0; elf_file_load(elf, i, &load); i++) {
-		uint64_t begin = load.offset & ~(page - 1), vaddr = load.vaddr & ~(page - 1);
-
-		if ((exec && !load.exec) || m->offset < begin ||
-		    m->offset - begin >= load.filesz + (load.offset - begin))
-			continue;
-		*ret = m->begin - (vaddr + (m->offset - begin));
-		return true;
-	}
-	return false;
-}
-
-/*
- * How far the file lies from where it was linked.  Its code tells best: a program may map files a
- * second time to read them.  Code that was moved to huge pages has no file any more; then its data
- * must do.
- */
-static int find_bias(const struct process *p, const struct elf_file *elf,
-		     const struct mapping *file, uint64_t *ret)
-{
-	for (int exec = 1; exec >= 0; exec--) {
-		for (size_t i = 0; i < p->n; i++) {
-			const struct mapping *m = &p->maps[i];
-
-			if (same_file(m, file) && (exec ? m->exec : m->data) &&
-			    bias_of(elf, m, exec, ret))
-				return 0;
-		}
-	}
-	return fail(-ENOTSUP, "CPython is mapped in process %d as its file does not say", p->pid);
-}
-
-/*
- * The loader first maps all of a library as its first segment is, then lays the others over it, the
- * data last.  Until then other bytes of the file lie where _PyRuntime will be.
- */
-static int check_mapped(const struct process *p, uint64_t addr)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		const struct mapping *m = &p->maps[i];
-
-		if (addr >= m->begin && addr < m->end && !m->data)
-			return fail(-EAGAIN, "process %d is loading CPython", p->pid);
-	}
+	memset(ret, 0, sizeof(*ret));
+	ret->head.kind = WIRE_FRAME;
+	ret->head.size = sizeof(*ret);
+	ret->head.tid = (uint32_t)py->place.tgid;
+	ret->id = *id;
+	if (err)
+		return err == -EAGAIN ? fail(-ESRCH, "%s", fail_text()) : err;
+	memcpy(ret->function, code->function, sizeof(ret->function));
+	memcpy(ret->file, code->file, sizeof(ret->file));
+	ret->first = code->first;
+	ret->line = cpython_code_line(&py->memory, code, id->instr);
 	return 0;
 }
 
-/* --- its version ----------------------------------------------------------------------------- */
-
-/* 3.9 and 3.10 have no version in memory: size and names must agree. */
-static int version_by_size(const struct process *p, struct elf_file *elf,
-			   const struct mapping *file, uint64_t size, uint32_t *ret)
+int cpython_thread_name(struct cpython *py, uint64_t tstate, char *ret, size_t size)
 {
-	uint32_t named = 0;
-	char soname[256];
+	int err = cpython_name_of_thread(&py->memory, py->place.runtime, tstate, ret, size);
 
-	if (!elf_file_soname(elf, soname, sizeof(soname)))
-		named = cpython_version_in(soname);
-	if (!named)
-		named = cpython_version_in(base_name(file->path));
-	for (size_t i = 0; i < p->n && !named; i++) {
-		if (is_extension(p->maps[i].path))
-			named = cpython_version_in(p->maps[i].path);
-	}
-	*ret = cpython_version_of_size(size, named);
-	if (*ret)
-		return 0;
-	if (named)
-		return fail(-ENOTSUP, "the layout of CPython %u.%u with a _PyRuntime of %llu bytes is "
-			    "not known", named >> 24, named >> 16 & 0xff, (unsigned long long)size);
-	return fail(-ENOTSUP, "the version of CPython in process %d is not known", p->pid);
+	return err == -EAGAIN ? fail(-ESRCH, "%s", fail_text()) : err;
 }
 
-static int find_layout(struct process *p, struct elf_file *elf, const struct mapping *file,
-		       uint64_t bias, const struct elf_symbol *runtime, struct cpython_layout *ret)
+/* --- threads that sleep ---------------------------------------------------------------------- */
+
+int cpython_threads(struct cpython *py, struct cpython_tstate *ret, size_t cap)
 {
-	char bytes[CPYTHON_OFFSETS_BYTES];
-	struct elf_symbol symbol;
-	uint32_t version = 0;
-	int err = read_mem(p, runtime->value + bias, bytes, sizeof(bytes));
+	size_t n;
+	int err = cpython_list_threads(&py->memory, py->place.runtime, ret, cap, &n);
 
 	if (err)
-		return err;
-	err = cpython_parse_offsets(bytes, sizeof(bytes), ret);
-	if (err != -ENOENT)
-		return err;
-	if (!elf_file_find_symbol(elf, "Py_Version", &symbol))
-		err = read_mem(p, symbol.value + bias, &version, sizeof(version));
-	else
-		err = version_by_size(p, elf, file, runtime->size, &version);
-	return err ? err : cpython_layout_of(version, ret);
+		return err == -EAGAIN ? fail(-ESRCH, "%s", fail_text()) : err;
+	return (int)n;
 }
 
-/* --- one file -------------------------------------------------------------------------------- */
-
-/* How much is searched: programs that have nothing to do with Python may be large. */
-static uint64_t table_limit(const struct mapping *file)
+int cpython_stack(struct cpython *py, const struct cpython_tstate *t, struct wire_stack *ret)
 {
-	return is_named(file->path) ? ELF_SECTION_BYTES : CHEAP_TABLE;
+	int err = cpython_read_stack(&py->memory, t->addr, (uint32_t)py->place.tgid, ret);
+
+	ret->head = (struct wire_head){ 0, (uint32_t)py->place.tgid, WIRE_STACK, sizeof(*ret) };
+	return err == -EAGAIN ? fail(-ESRCH, "%s", fail_text()) : err;
 }
 
-static int find_runtime(struct elf_file *elf, uint64_t max, struct elf_symbol *ret)
+bool cpython_object(struct cpython *py, const struct cpython_tstate *t, uint64_t sp,
+		    struct wire_block *block)
 {
-	struct elf_section section;
-	int err = elf_file_find_symbol_in(elf, ELF_DYNSYM, "_PyRuntime", max, ret);
-
-	if (err != -ENOENT && err != -EFBIG)
-		return err;
-	/* nothing else is in it; looking for it is cheaper than in .symtab */
-	err = elf_file_find_section(elf, ".PyRuntime", &section);
-	if (!err)
-		*ret = (struct elf_symbol){ .value = section.addr, .size = section.size };
-	if (err != -ENOENT)
-		return err;
-	return elf_file_find_symbol_in(elf, ELF_SYMTAB, "_PyRuntime", max, ret);
-}
-
-/* A file without _PyRuntime: is it an older interpreter, or a program that will get a newer one? */
-static int try_without(struct process *p, struct elf_file *elf, const struct mapping *file,
-		       enum reason reason)
-{
-	struct elf_symbol symbol;
-
-	if (!elf_file_find_symbol_in(elf, ELF_DYNSYM, "PyEval_SaveThread", table_limit(file),
-				     &symbol))
-		return fail(-ENOTSUP, "process %d runs a Python without _PyRuntime: CPython older "
-			    "than 3.7, or none", p->pid);
-	if (reason == IS_PROGRAM)
-		p->awaits = elf_file_needs(elf, "libpython", table_limit(file));
-	return 0;
-}
-
-static int try_elf(struct process *p, struct elf_file *elf, const struct mapping *file,
-		   enum reason reason, struct wire_region *ret, size_t cap)
-{
-	struct cpython_layout layout = { 0 };
-	struct elf_symbol runtime = { 0 };
-	uint64_t bias = 0;
-	int err = find_runtime(elf, table_limit(file), &runtime);
-
-	if (err == -ENOENT || err == -EFBIG)
-		return try_without(p, elf, file, reason);
-	if (!err)
-		err = find_bias(p, elf, file, &bias);
-	if (!err)
-		err = check_mapped(p, runtime.value + bias);
-	if (!err)
-		err = find_layout(p, elf, file, bias, &runtime, &layout);
-	if (err)
-		return err == -EIO ? fail(-ENOTSUP, "%s", fail_text()) : err;
-	if (p->musl)
-		return fail(-ENOTSUP, "CPython 3.%u with musl waits for the GIL on words of the "
-			    "waiters' stacks", layout.minor);
-	return cpython_walk_gils(read_mem, p, runtime.value + bias, &layout, ret, cap);
-}
-
-/* Files that merely look like candidates are no error. */
-static int try_file(struct process *p, const struct mapping *file, enum reason reason,
-		    struct wire_region *ret, size_t cap)
-{
-	struct elf_file *elf = NULL;
-	int fd = open_mapped(p, file), n;
-
-	if (fd < 0)
-		return fd == -ENOEXEC ? 0 : fd;
-	n = elf_file_open(fd, &elf);
-	if (!n)
-		n = try_elf(p, elf, file, reason, ret, cap);
-	elf_file_close(elf);
-	close(fd);
-	if (n == -ENOEXEC || n == -EBADMSG)
-		n = is_named(file->path) ? fail(-ENOTSUP, "%s", fail_text()) : 0;
-	return n;
-}
-
-/* --- all files ------------------------------------------------------------------------------- */
-
-/* The program is known by where it began to run, not by its name. */
-static const struct mapping *find_program(const struct process *p)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		if (p->entry >= p->maps[i].begin && p->entry < p->maps[i].end)
-			return &p->maps[i];
-	}
-	return NULL;
-}
-
-static bool is_reason(const struct process *p, const struct mapping *m,
-		      const struct mapping *program, enum reason reason)
-{
-	switch (reason) {
-	case IS_PROGRAM:
-		return program && same_file(m, program);
-	case IS_NAMED:
-		return is_named(m->path);
-	default:
-		return p->extensions && m->exec && !is_extension(m->path);
-	}
-}
-
-/* Is it there to run, and not just to be read? */
-static bool is_loaded(const struct process *p, const struct mapping *file)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		if ((p->maps[i].exec || p->maps[i].data) && same_file(&p->maps[i], file))
-			return true;
-	}
-	return false;
-}
-
-static bool was_tried(const struct process *p, const struct mapping *m)
-{
-	for (size_t i = 0; i < p->n_tried; i++) {
-		if (same_file(p->tried[i], m))
-			return true;
-	}
-	return false;
-}
-
-static int try_files(struct process *p, enum reason reason, struct wire_region *ret, size_t cap)
-{
-	const struct mapping *program = find_program(p);
-
-	for (size_t i = 0; i < p->n && p->n_tried < FILES_MAX; i++) {
-		const struct mapping *m = &p->maps[i];
-		int n;
-
-		if (!is_reason(p, m, program, reason) || was_tried(p, m))
-			continue;
-		p->tried[p->n_tried++] = m;
-		if (!is_loaded(p, m))
-			continue;
-		n = try_file(p, m, reason, ret, cap);
-		if (n > 0)
-			return n;
-		if (n < 0 && !p->err) {
-			p->err = n;
-			snprintf(p->why, sizeof(p->why), "%s", fail_text());
-		}
-	}
-	return 0;
-}
-
-/* No mapping of a file at all: a kernel thread, or a process that has ended or is about to. */
-static int explain_empty(const struct process *p)
-{
-	struct proc_stat stat;
-	int err = proc_read_stat(p->pid, &stat);
-
-	if (err || proc_is_kernel_thread(&stat))
-		return err;
-	if (proc_is_zombie(&stat))
-		return fail(-ESRCH, "process %d has ended", p->pid);
-	/* its first thread has left, or it is between two programs, or it has unmapped them */
-	return p->text.len ? 0 : fail(-EAGAIN, "thread %d has no memory", p->pid);
-}
-
-static int search(struct process *p, struct wire_region *ret, size_t cap)
-{
-	int n;
-
-	if (!p->n)
-		return explain_empty(p);
-	n = try_files(p, IS_PROGRAM, ret, cap);
-	if (!n)
-		n = try_files(p, IS_NAMED, ret, cap);
-	if (!n && !p->err)
-		n = try_files(p, IS_LIBRARY, ret, cap);
-	if (n)
-		return n;
-	if (p->err) {
-		struct proc_stat stat;
-
-		if (proc_read_stat(p->pid, &stat) || proc_is_zombie(&stat))
-			return fail(-ESRCH, "process %d has ended", p->pid);
-		return fail(p->err, "%s", p->why);
-	}
-	if (p->awaits)
-		return fail(-EAGAIN, "process %d has not loaded its libpython yet", p->pid);
-	return 0;
-}
-
-int cpython_find_gils(pid_t pid, struct wire_region *ret, size_t cap)
-{
-	struct process p = { .pid = pid, .mem = -1 };
-	struct proc_status status;
-	int n = proc_read_status(pid, &status);
-
-	/* before maps: should another program replace this one, its memory is not taken for it */
-	if (!n)
-		n = open_mem(&p);
-	if (!n)
-		n = read_maps(&p);
-	if (!n) {
-		read_entry(&p);
-		n = search(&p, ret, cap);
-	}
-	for (int i = 0; i < n && (size_t)i < cap; i++)
-		ret[i].head.tid = (uint32_t)status.tgid;
-	if (p.mem >= 0)
-		close(p.mem);
-	buf_free(&p.text);
-	free(p.maps);
-	return n;
+	return cpython_read_object(&py->memory, t->gil, sp, block);
 }

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "user/base/fail.h"
+#include "user/runtime/cpython_thread.h"
 #include "user/runtime/cpython_walk.h"
 
 #define INTERVAL_MAX 10000000 /* 10 s; the default is 5 ms */
-#define INTERPRETERS_MAX 256
-#define TRIES 3 /* the lists change while they are walked */
+#define THREADS_MAX 64	      /* that are looked at to find one that proves the layout */
+#define TRIES 3		      /* the lists change while they are walked */
 
 struct interpreter {
 	uint64_t addr;
@@ -19,12 +20,11 @@ struct interpreter {
 };
 
 struct walk {
-	cpython_read_fn *read;
-	void *ctx;
+	const struct cpython_memory *m;
 	uint64_t runtime;
 	const struct cpython_layout *layout;
 	size_t n; /* newest first */
-	struct interpreter interpreters[INTERPRETERS_MAX];
+	struct interpreter interpreters[CPYTHON_INTERPRETERS_MAX];
 };
 
 static int fail_starting(const struct walk *w, const char *what)
@@ -40,12 +40,7 @@ static int fail_odd(const struct walk *w, const char *what)
 
 static int read_u64(const struct walk *w, uint64_t addr, uint64_t *ret)
 {
-	return w->read(w->ctx, addr, ret, sizeof(*ret));
-}
-
-static bool is_object(uint64_t addr)
-{
-	return addr >= 4096 && addr % 8 == 0 && addr < 1ull << 63;
+	return cpython_read_u64(w->m, addr, ret);
 }
 
 static int read_interpreter(struct walk *w, uint64_t addr, uint64_t *ret_next)
@@ -54,7 +49,7 @@ static int read_interpreter(struct walk *w, uint64_t addr, uint64_t *ret_next)
 	struct interpreter in = { .addr = addr, .gil = w->runtime + l->gil };
 	int err;
 
-	if (!is_object(addr))
+	if (!cpython_is_address(addr))
 		return fail_odd(w, "an interpreter's address is impossible");
 	err = read_u64(w, addr + l->id, &in.id);
 	if (!err)
@@ -79,8 +74,8 @@ static int read_interpreters(struct walk *w)
 		return err;
 	if (!at)
 		return fail_starting(w, "there is no interpreter");
-	for (w->n = 0; at && !err; ) {
-		if (w->n == INTERPRETERS_MAX)
+	for (w->n = 0; at && !err;) {
+		if (w->n == CPYTHON_INTERPRETERS_MAX)
 			return fail_odd(w, "too many interpreters");
 		err = read_interpreter(w, at, &at);
 	}
@@ -89,24 +84,69 @@ static int read_interpreters(struct walk *w)
 	return err;
 }
 
-/* The strongest proof that offsets and addresses are right: a thread that points back. */
+/*
+ * A thread that points back to its interpreter.  ret_next: the next older one.  Its id is 0 until
+ * it runs.
+ */
+static int check_thread(const struct walk *w, const struct interpreter *in, uint64_t thread,
+			uint64_t *ret_next)
+{
+	const struct cpython_layout *l = w->layout;
+	uint64_t back, id;
+	int err;
+
+	if (!cpython_is_address(thread))
+		return fail_odd(w, "a thread's address is impossible");
+	err = read_u64(w, thread + l->t_interp, &back);
+	if (!err)
+		err = read_u64(w, thread + l->t_thread_id, &id);
+	if (!err)
+		err = read_u64(w, thread + l->t_next, ret_next);
+	if (err)
+		return err;
+	if (back != in->addr)
+		return fail_odd(w, "a thread of the main interpreter does not point to it");
+	if (id && !cpython_is_address(id))
+		return fail_odd(w, "a thread's id is none of pthread_self()");
+	return 0;
+}
+
+/*
+ * The strongest proof that offsets and addresses are right: a thread that points back and runs code
+ * with a name.  Threads move while they are looked at, so one is enough.
+ */
+static int check_threads(const struct walk *w, const struct interpreter *in, uint64_t thread)
+{
+	uint64_t next = 0;
+	int err = 0;
+
+	for (int i = 0; thread && i < THREADS_MAX; i++, thread = next) {
+		int bad = check_thread(w, in, thread, &next),
+		    n = bad ? bad : cpython_check_frames(w->m, thread);
+
+		if (n > 0)
+			return 0;
+		if (n < 0)
+			err = n;
+		if (bad) /* it does not say what comes next */
+			break;
+	}
+	return err;
+}
+
 static int check_main(const struct walk *w, const struct interpreter *main_interp)
 {
 	const struct cpython_layout *l = w->layout;
-	uint64_t thread, back;
+	uint64_t thread;
 	int err = read_u64(w, main_interp->addr + l->threads, &thread);
 
 	if (err)
 		return err;
 	if (!thread)
 		return fail_starting(w, "the main interpreter has no thread");
-	if (!is_object(thread))
-		return fail_odd(w, "a thread's address is impossible");
-	err = read_u64(w, thread + l->interp, &back);
+	err = check_threads(w, main_interp, thread);
 	if (err)
 		return err;
-	if (back != main_interp->addr)
-		return fail_odd(w, "a thread of the main interpreter does not point to it");
 	if (!main_interp->gil)
 		return fail_starting(w, "the GIL is not made yet");
 	if (!l->gil && main_interp->gil != main_interp->addr + l->gil_own)
@@ -114,39 +154,40 @@ static int check_main(const struct walk *w, const struct interpreter *main_inter
 	return 0;
 }
 
-/* Free-threaded builds have a GIL that is off, unless an extension or the user asked for it. */
-static int check_enabled(const struct walk *w, uint64_t gil)
+/*
+ * Free-threaded builds have a GIL that is off, unless an extension or the user asked for it.  1 or
+ * 0, or an error.
+ */
+static int is_enabled(const struct walk *w, uint64_t gil)
 {
 	int32_t enabled;
-	int err = w->read(w->ctx, gil, &enabled, sizeof(enabled));
+	int err = cpython_read(w->m, gil, &enabled, sizeof(enabled));
 
 	if (err)
 		return err;
-	if (!enabled)
-		return fail(-ENOTSUP, "CPython 3.%u is free-threaded and its GIL is off",
-			    w->layout->minor);
-	if (enabled != INT_MAX)
+	if (enabled && enabled != INT_MAX)
 		return fail_starting(w, "the GIL is being switched on or off");
-	return 0;
+	return enabled != 0;
 }
 
 /*
- * last_holder is only checked for being an address: after a thread has ended CPython leaves it
- * pointing to what was freed.
+ * 1: it is one, 0: it is off, or an error.  last_holder is only checked for being an address: after
+ * a thread has ended CPython leaves it pointing to what was freed.
  */
-static int check_gil(const struct walk *w, uint64_t gil)
+static int read_gil(const struct walk *w, const struct interpreter *in, struct cpython_gil *ret)
 {
 	unsigned char bytes[GIL_COND];
-	uint64_t interval, holder;
+	uint64_t interval, holder, gil = in->gil;
 	int32_t locked;
-	int err = 0;
+	int n = 1, err;
 
 	if (w->layout->free_threaded) {
-		err = check_enabled(w, gil);
+		n = is_enabled(w, gil);
 		gil += GIL_FREE_THREADED;
 	}
-	if (!err)
-		err = w->read(w->ctx, gil, bytes, sizeof(bytes));
+	if (n <= 0)
+		return n;
+	err = cpython_read(w->m, gil, bytes, sizeof(bytes));
 	if (err)
 		return err;
 	memcpy(&interval, bytes + GIL_INTERVAL, sizeof(interval));
@@ -158,77 +199,57 @@ static int check_gil(const struct walk *w, uint64_t gil)
 		return fail_odd(w, "the GIL's switch interval is above 10 s");
 	if (locked < -1 || locked > 1)
 		return fail_odd(w, "the GIL's lock word is none");
-	if (holder && !is_object(holder))
+	if (holder && !cpython_is_address(holder))
 		return fail_odd(w, "the GIL's last holder is no thread");
-	return 0;
-}
-
-static void fill_region(const struct walk *w, const struct interpreter *in, struct wire_region *ret)
-{
-	const char *t = w->layout->free_threaded ? "t" : "";
-	unsigned minor = w->layout->minor & 0xff;
-	uint64_t gil = in->gil + (*t ? GIL_FREE_THREADED : 0);
-
-	*ret = (struct wire_region){
-		.head.kind = WIRE_REGION,
-		.head.size = sizeof(*ret),
-		.begin = gil + GIL_COND,
-		.end = gil + GIL_END,
-		.region_kind = WIRE_REGION_GIL,
-	};
-	if (!in->id)
-		snprintf(ret->name, sizeof(ret->name), "GIL (CPython 3.%u%s)", minor, t);
-	else
-		snprintf(ret->name, sizeof(ret->name), "GIL of interpreter %u (CPython 3.%u%s)",
-			 (unsigned)in->id, minor, t);
+	*ret = (struct cpython_gil){ gil, in->id, 0, (uint32_t)interval };
+	memcpy(&ret->switches, bytes + GIL_SWITCHES, sizeof(ret->switches));
+	return 1;
 }
 
 /* Does a sub-interpreter have its own GIL by now?  1 or 0, or an error. */
-static int has_own_gil(const struct walk *w, const struct interpreter *in,
-		       const struct interpreter *main_interp)
+static int read_own_gil(const struct walk *w, const struct interpreter *in,
+			const struct interpreter *main_interp, struct cpython_gil *ret)
 {
-	int err;
+	int n;
 
 	if (w->layout->gil || !in->gil || in->gil == main_interp->gil)
 		return 0;
 	if (in->gil != in->addr + w->layout->gil_own)
 		return fail_odd(w, "a sub-interpreter's GIL is neither its own nor the main one");
-	err = check_gil(w, in->gil);
-	return err == -EAGAIN ? 0 : err ? err : 1;
+	n = read_gil(w, in, ret);
+	return n == -EAGAIN ? 0 : n;
 }
 
-static int walk_once(struct walk *w, struct wire_region *ret, size_t cap)
+static int walk_once(struct walk *w, struct cpython_gil *ret, size_t cap)
 {
 	const struct interpreter *main_interp;
-	size_t n = 1;
-	int err = read_interpreters(w);
+	struct cpython_gil gil;
+	size_t n = 0;
+	int found, err = read_interpreters(w);
 
 	if (err)
 		return err;
 	main_interp = &w->interpreters[w->n - 1];
 	err = check_main(w, main_interp);
-	if (!err)
-		err = check_gil(w, main_interp->gil);
 	if (err)
 		return err;
-	if (cap)
-		fill_region(w, main_interp, &ret[0]);
-	for (size_t i = w->n - 1; i-- > 0; ) {
-		int own = has_own_gil(w, &w->interpreters[i], main_interp);
+	for (size_t i = w->n; i-- > 0; n += (size_t)found) {
+		const struct interpreter *in = &w->interpreters[i];
 
-		if (own < 0)
-			return own;
-		if (own && n < cap)
-			fill_region(w, &w->interpreters[i], &ret[n]);
-		n += (size_t)own;
+		found = in == main_interp ? read_gil(w, in, &gil)
+					  : read_own_gil(w, in, main_interp, &gil);
+		if (found < 0)
+			return found;
+		if (found && n < cap)
+			ret[n] = gil;
 	}
 	return (int)n;
 }
 
-int cpython_walk_gils(cpython_read_fn *read_fn, void *ctx, uint64_t runtime,
-		      const struct cpython_layout *layout, struct wire_region *ret, size_t cap)
+int cpython_walk_gils(const struct cpython_memory *m, uint64_t runtime, struct cpython_gil *ret,
+		      size_t cap)
 {
-	struct walk w = { .read = read_fn, .ctx = ctx, .runtime = runtime, .layout = layout };
+	struct walk w = { .m = m, .runtime = runtime, .layout = m->layout };
 	int n = -EIO;
 
 	if (!GIL_END)
@@ -236,4 +257,40 @@ int cpython_walk_gils(cpython_read_fn *read_fn, void *ctx, uint64_t runtime,
 	for (int i = 0; i < TRIES && n == -EIO; i++)
 		n = walk_once(&w, ret, cap);
 	return n == -EIO ? fail(-ENOTSUP, "%s", fail_text()) : n;
+}
+
+/* --- records --------------------------------------------------------------------------------- */
+
+void cpython_gil_region(const struct cpython_layout *layout, const struct cpython_gil *gil,
+			struct wire_region *ret)
+{
+	const char *t = layout->free_threaded ? "t" : "";
+	unsigned minor = layout->minor & 0xff;
+
+	*ret = (struct wire_region){
+		.head.kind = WIRE_REGION,
+		.head.size = sizeof(*ret),
+		.begin = gil->addr + GIL_COND,
+		.end = gil->addr + GIL_END,
+		.region_kind = WIRE_REGION_GIL,
+	};
+	if (!gil->id)
+		snprintf(ret->name, sizeof(ret->name), "GIL (CPython 3.%u%s)", minor, t);
+	else
+		snprintf(ret->name, sizeof(ret->name), "GIL of interpreter %u (CPython 3.%u%s)",
+			 (unsigned)gil->id, minor, t);
+}
+
+void cpython_gil_runtime(const struct cpython_layout *layout, const struct cpython_gil *gil,
+			 struct wire_runtime *ret)
+{
+	*ret = (struct wire_runtime){
+		.head.kind = WIRE_RUNTIME,
+		.head.size = sizeof(*ret),
+		.gil = gil ? gil->addr + GIL_COND : 0,
+		.switches = gil ? gil->switches : 0,
+		.interval_us = gil ? gil->interval_us : 0,
+		.status = gil ? WIRE_RUNTIME_OK : WIRE_RUNTIME_NO_GIL,
+	};
+	cpython_version_name(layout, ret->name, sizeof(ret->name));
 }

@@ -13,8 +13,8 @@
 #include <uthash.h>
 
 #include "user/base/buf.h"
-#include "user/runtime/cpython.h"
 #include "user/session/enrich.h"
+#include "user/session/runtimes.h"
 #include "user/session/session.h"
 #include "user/target/facts.h"
 #include "user/target/maps.h"
@@ -22,8 +22,6 @@
 #define FUTEX_PRIVATE 0x80
 #define MAX_FACTS 256	 /* processes whose /proc facts are read */
 #define MAX_SHARED 65536 /* shared words looked up */
-#define MAX_REGIONS 64	 /* of one process */
-#define MAX_LOOKS 40	 /* for a runtime that is not ready yet */
 
 struct seen_thread {
 	uint32_t tid, tgid;
@@ -34,7 +32,6 @@ struct seen_process {
 	uint32_t tgid, parent;
 	uint32_t alive;
 	uint64_t start_ns;
-	uint32_t looks; /* left to find a runtime in it */
 	bool facts, execed;
 	UT_hash_handle hh;
 };
@@ -54,6 +51,7 @@ struct enrich {
 	struct seen_thread *threads;
 	struct seen_process *processes;
 	struct seen_word *words;
+	struct runtimes *runtimes;
 	uint32_t living, facts;
 	uint64_t unmapped;
 	uint32_t launched; /* tgid, 0: none */
@@ -66,6 +64,7 @@ struct enrich *enrich_new(trace_sink sink, void *ctx)
 
 	e->sink = sink;
 	e->ctx = ctx;
+	e->runtimes = runtimes_new(sink, ctx);
 	return e;
 }
 
@@ -174,34 +173,52 @@ static int tell_shared(struct enrich *e, uint32_t tgid, uint64_t addr)
 	return e->sink(e->ctx, &w->where.head);
 }
 
-void enrich_peek(struct enrich *e, const struct wire_head *rec)
+static void peek_word(struct enrich *e, const struct wire_head *rec)
 {
 	const struct wire_word *w = (const void *)rec;
 
 	/* the value of a join is the tid, its word is private memory */
-	if (rec->kind == WIRE_WORD && !(w->op & FUTEX_PRIVATE) && !find_thread(e, w->val))
+	if (!(w->op & FUTEX_PRIVATE) && !find_thread(e, w->val))
 		look_up_shared(e, w->tgid, w->addr);
+	runtimes_peek_word(e->runtimes, w->tgid);
 }
 
-/* --- runtimes -------------------------------------------------------------------------------- */
-
-static int look_for_runtime(struct enrich *e, struct seen_process *p)
+static void peek_task(struct enrich *e, const struct wire_head *rec)
 {
-	struct wire_region regions[MAX_REGIONS];
-	int n, err = 0;
+	const struct wire_task *r = (const void *)rec;
+	bool existed = r->flags & WIRE_TASK_EXISTED;
 
-	if (!p->looks)
-		return 0;
-	p->looks--;
-	memset(regions, 0, sizeof(regions));
-	n = cpython_find_gils((pid_t)p->tgid, regions, MAX_REGIONS);
-	if (n != -EAGAIN)
-		p->looks = 0;
-	for (int i = 0; i < n && i < MAX_REGIONS && !err; i++) {
-		regions[i].head.ts_ns = session_now_ns();
-		err = e->sink(e->ctx, &regions[i].head);
-	}
-	return err;
+	if (existed || r->tgid == r->head.tid)
+		runtimes_peek_process(e->runtimes, r->tgid, r->parent_tgid, !existed);
+	if (r->flags & WIRE_TASK_BLOCKED)
+		runtimes_peek_sleeper(e->runtimes, r);
+}
+
+static void peek_exec(struct enrich *e, const struct wire_head *rec)
+{
+	runtimes_peek_exec(e->runtimes, ((const struct wire_exec *)(const void *)rec)->tgid);
+}
+
+static void peek_stack(struct enrich *e, const struct wire_head *rec)
+{
+	runtimes_peek_stack(e->runtimes, (const void *)rec);
+}
+
+static void peek_pythread(struct enrich *e, const struct wire_head *rec)
+{
+	runtimes_peek_thread(e->runtimes, (const void *)rec);
+}
+
+static void (*const peeks[WIRE_KIND_MAX])(struct enrich *e, const struct wire_head *rec) = {
+	[WIRE_TASK] = peek_task,   [WIRE_EXEC] = peek_exec,
+	[WIRE_WORD] = peek_word,   [WIRE_STACK] = peek_stack,
+	[WIRE_PYTHREAD] = peek_pythread,
+};
+
+void enrich_peek(struct enrich *e, const struct wire_head *rec)
+{
+	if (rec->kind < WIRE_KIND_MAX && peeks[rec->kind])
+		peeks[rec->kind](e, rec);
 }
 
 /* --- records --------------------------------------------------------------------------------- */
@@ -213,8 +230,6 @@ static struct seen_process *new_process(struct enrich *e, const struct wire_task
 	p->tgid = r->tgid;
 	p->parent = r->parent_tgid;
 	p->start_ns = r->start_ns;
-	/* a forked child has its parent's regions until it execs */
-	p->looks = r->flags & WIRE_TASK_EXISTED ? MAX_LOOKS : 0;
 	HASH_ADD(hh, e->processes, tgid, sizeof(p->tgid), p);
 	return p;
 }
@@ -242,6 +257,7 @@ static int describe_word(struct enrich *e, const struct wire_task *r)
 	w.addr = r->block.addr;
 	w.op = r->block.op;
 	w.val = r->block.val;
+	w.sp = r->sp;
 	w.tgid = r->tgid;
 	return e->sink(e->ctx, &w.head);
 }
@@ -252,7 +268,7 @@ static int on_asleep(struct enrich *e, const struct wire_task *r)
 
 	if (!err)
 		err = describe_word(e, r);
-	return err ? err : e->sink(e->ctx, &r->head);
+	return err ? err : runtimes_tell_sleeper(e->runtimes, r);
 }
 
 static int on_task(struct enrich *e, const struct wire_head *rec)
@@ -278,7 +294,7 @@ static int on_task(struct enrich *e, const struct wire_head *rec)
 	t->tgid = r.tgid;
 	/* a runtime's lock must be known before a sleep on it is told */
 	if (first)
-		err = look_for_runtime(e, p);
+		err = runtimes_tell_process(e->runtimes, r.tgid);
 	if (!err && first && e->facts < MAX_FACTS) {
 		p->facts = true;
 		e->facts++;
@@ -286,7 +302,7 @@ static int on_task(struct enrich *e, const struct wire_head *rec)
 	}
 	if (err)
 		return err;
-	return asleep ? on_asleep(e, &r) : e->sink(e->ctx, rec);
+	return asleep ? on_asleep(e, &r) : runtimes_tell_sleeper(e->runtimes, &r);
 }
 
 static int on_end(struct enrich *e, const struct wire_head *rec)
@@ -297,7 +313,9 @@ static int on_end(struct enrich *e, const struct wire_head *rec)
 
 	if (t) {
 		p = find_process(e, t->tgid);
+		runtimes_end_thread(e->runtimes, rec->tid);
 		if (p && !--p->alive) {
+			runtimes_end_process(e->runtimes, p->tgid);
 			HASH_DEL(e->processes, p);
 			free(p);
 			e->living--;
@@ -314,9 +332,9 @@ static int on_exec(struct enrich *e, const struct wire_head *rec)
 	struct seen_process *p = find_process(e, r->tgid);
 	int err = e->sink(e->ctx, rec);
 
+	runtimes_exec_told(e->runtimes, r->tgid);
 	if (!p || err)
 		return err;
-	p->looks = MAX_LOOKS;
 	p->execed = true;
 	if (e->facts < MAX_FACTS) {
 		p->facts = true;
@@ -328,7 +346,6 @@ static int on_exec(struct enrich *e, const struct wire_head *rec)
 static int on_word(struct enrich *e, const struct wire_head *rec)
 {
 	const struct wire_word *r = (const void *)rec;
-	struct seen_process *p = find_process(e, r->tgid);
 	int err = 0;
 
 	/* a join waits for a tid in private memory, with a shared operation */
@@ -336,8 +353,8 @@ static int on_word(struct enrich *e, const struct wire_head *rec)
 		add_word(e, r->tgid, r->addr);
 	else if (!(r->op & FUTEX_PRIVATE))
 		err = tell_shared(e, r->tgid, r->addr);
-	if (!err && p)
-		err = look_for_runtime(e, p);
+	if (!err)
+		err = runtimes_tell_process(e->runtimes, r->tgid);
 	return err ? err : e->sink(e->ctx, rec);
 }
 
@@ -354,9 +371,31 @@ static int on_futex(struct enrich *e, const struct wire_head *rec)
 	return err ? err : e->sink(e->ctx, rec);
 }
 
+static int on_stack(struct enrich *e, const struct wire_head *rec)
+{
+	struct wire_stack r = *(const struct wire_stack *)rec;
+	int err = runtimes_tell_stack(e->runtimes, &r);
+
+	if (r.n > WIRE_FRAMES_MAX)
+		r.n = WIRE_FRAMES_MAX;
+	memset(r.frames + r.n, 0, sizeof(r.frames[0]) * (WIRE_FRAMES_MAX - r.n)); /* former ones */
+	return err ? err : e->sink(e->ctx, &r.head);
+}
+
+static int on_pythread(struct enrich *e, const struct wire_head *rec)
+{
+	const struct wire_pythread *r = (const void *)rec;
+	int err = runtimes_tell_process(e->runtimes, r->tgid);
+
+	if (!err)
+		err = e->sink(e->ctx, rec);
+	return err ? err : runtimes_tell_thread(e->runtimes, r);
+}
+
 static int (*const handlers[WIRE_KIND_MAX])(struct enrich *e, const struct wire_head *rec) = {
 	[WIRE_TASK] = on_task, [WIRE_SUMS] = on_end, [WIRE_EXEC] = on_exec,
-	[WIRE_WORD] = on_word, [WIRE_FUTEX] = on_futex,
+	[WIRE_WORD] = on_word, [WIRE_FUTEX] = on_futex, [WIRE_STACK] = on_stack,
+	[WIRE_PYTHREAD] = on_pythread,
 };
 
 int enrich_put(void *ctx, const struct wire_head *rec)
@@ -370,8 +409,8 @@ int enrich_put(void *ctx, const struct wire_head *rec)
 
 int enrich_finish(struct enrich *e)
 {
+	int err = runtimes_finish(e->runtimes);
 	struct seen_process *p, *next;
-	int err = 0;
 
 	HASH_ITER(hh, e->processes, p, next)
 	{
@@ -379,6 +418,31 @@ int enrich_finish(struct enrich *e)
 			err = put_facts(e, p);
 	}
 	return err;
+}
+
+void enrich_session(struct enrich *e, struct session *session, bool stacks)
+{
+	runtimes_session(e->runtimes, session, stacks);
+}
+
+int enrich_tick(struct enrich *e)
+{
+	return runtimes_tick(e->runtimes);
+}
+
+int enrich_pause_ms(const struct enrich *e)
+{
+	return runtimes_hurry(e->runtimes) ? RUNTIMES_HURRY_MS : SESSION_POLL_MS;
+}
+
+int enrich_mark(struct enrich *e, uint64_t ts_ns)
+{
+	return runtimes_mark(e->runtimes, ts_ns);
+}
+
+uint64_t enrich_unknown_frames(const struct enrich *e)
+{
+	return runtimes_unknown(e->runtimes);
 }
 
 uint32_t enrich_living(const struct enrich *e)
@@ -408,5 +472,6 @@ void enrich_free(struct enrich *e)
 	FREE_ALL(seen_thread, e->threads);
 	FREE_ALL(seen_process, e->processes);
 	FREE_ALL(seen_word, e->words);
+	runtimes_free(e->runtimes);
 	free(e);
 }

@@ -10,6 +10,7 @@
 #ifndef PARASCOPE_ENRICH_H
 #define PARASCOPE_ENRICH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "user/trace/trace.h"
@@ -27,14 +28,28 @@ void enrich_launched(struct enrich *e, uint32_t tgid, const char *cmdline);
  * collector wakes us for a shared word's first sleeper.
  */
 void enrich_peek(struct enrich *e, const struct wire_head *rec);
+/*
+ * Whose BPF programs are told of the interpreters that are found, and whether stacks are wanted;
+ * before the first record.
+ */
+struct session;
+void enrich_session(struct enrich *e, struct session *session, bool stacks);
 /* A trace_sink; ctx is the struct enrich. */
 int enrich_put(void *ctx, const struct wire_head *rec);
+/* Every now and then: look again for what was not there. */
+int enrich_tick(struct enrich *e);
+/* How long the next look may wait, at most SESSION_POLL_MS. */
+int enrich_pause_ms(const struct enrich *e);
+/* At the begin and at the end of the window, at once: what interpreters count themselves. */
+int enrich_mark(struct enrich *e, uint64_t ts_ns);
 /* The end of the window: facts of the processes that still live. */
 int enrich_finish(struct enrich *e);
 /* Processes whose threads have not all ended. */
 uint32_t enrich_living(const struct enrich *e);
 /* Shared words whose file was not found (WIRE_LOSS_SHARED). */
 uint64_t enrich_unmapped(const struct enrich *e);
+/* Frames that have no name (WIRE_LOSS_FRAME). */
+uint64_t enrich_unknown_frames(const struct enrich *e);
 void enrich_free(struct enrich *e);
 
 #endif

@@ -16,7 +16,9 @@
 #include "user/base/buf.h"
 #include "user/base/fail.h"
 #include "user/base/syscall.h"
+#include "user/session/calls.h"
 #include "user/session/probe.h"
+#include "user/session/pythons.h"
 #include "user/session/said.h"
 #include "user/session/session.h"
 
@@ -28,13 +30,16 @@ enum {
 	ITER_SUMS,
 };
 
-#define MAX_LINKS 48
+#define MAX_LINKS (CALLS_LINKS + 16) /* the others: one each */
 #define CANNOT_LOAD "cannot load the BPF programs"
 
 struct session {
 	struct collector *skel;
 	struct probe probe;
 	struct ring_buffer *ring;
+	struct pythons *pythons;
+	uint64_t sample_ns;
+	struct calls calls;
 	struct bpf_link *links[MAX_LINKS];
 	size_t n_links;
 	struct bpf_link *iter;
@@ -48,25 +53,6 @@ struct session {
 	void *sink_ctx;
 	int sink_err;
 };
-
-/* Programs tied to a system call tracepoint: attached by id, so that tracefs need not be mounted. */
-static const struct {
-	const char *prog;
-	const char *tracepoint;
-	bool required;
-} syscall_programs[] = {
-	{ "on_enter_futex", "syscalls/sys_enter_futex", true },
-	{ "on_exit_futex", "syscalls/sys_exit_futex", true },
-	{ "on_enter_futex_waitv", "syscalls/sys_enter_futex_waitv", false },
-	{ "on_exit_futex_waitv", "syscalls/sys_exit_futex_waitv", false },
-	{ "on_enter_futex_wait", "syscalls/sys_enter_futex_wait", false },
-	{ "on_exit_futex_wait", "syscalls/sys_exit_futex_wait", false },
-	{ "on_enter_futex_wake", "syscalls/sys_enter_futex_wake", false },
-	{ "on_exit_futex_wake", "syscalls/sys_exit_futex_wake", false },
-	{ "on_enter_futex_requeue", "syscalls/sys_enter_futex_requeue", false },
-	{ "on_exit_futex_requeue", "syscalls/sys_exit_futex_requeue", false },
-};
-#define SYSCALL_PROGRAMS (sizeof(syscall_programs) / sizeof(syscall_programs[0]))
 
 uint64_t session_now_ns(void)
 {
@@ -117,6 +103,8 @@ static void configure(struct session *s, const struct session_opts *opts)
 	skel->rodata->config.by_tid = opts->by_tid;
 	skel->rodata->config.test_no_storage = opts->test_no_storage;
 	skel->rodata->config.ring_wake_bytes = s->ring_bytes / 4;
+	skel->rodata->config.sample_ns = opts->sample_ns;
+	bpf_program__set_autoload(skel->progs.on_sample, opts->sample_ns != 0);
 	skel->rodata->has_prev_state = s->probe.prev_state;
 	skel->rodata->preemptible = s->probe.preemptible;
 	for (int nr = 0; nr < WIRE_SYSCALLS; nr++)
@@ -128,68 +116,19 @@ static void configure(struct session *s, const struct session_opts *opts)
 	bpf_program__set_autoload(skel->progs.on_contention_end, s->probe.contention);
 }
 
-/* The program of a system call, or its twin (`preemptible` in bpf/maps.bpf.h). */
-static struct bpf_program *syscall_program(struct session *s, size_t row, bool second)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "%s%s", syscall_programs[row].prog, second ? "_2" : "");
-	return bpf_object__find_program_by_name(s->skel->obj, name);
-}
-
-static int choose_syscall_programs(struct session *s, int *ids)
-{
-	int tracefs = probe_tracefs(NULL);
-
-	if (tracefs < 0)
-		return fail_in(tracefs, CANNOT_LOAD);
-	for (size_t i = 0; i < SYSCALL_PROGRAMS; i++) {
-		ids[i] = probe_tracepoint(tracefs, syscall_programs[i].tracepoint);
-		if (ids[i] < 0 && syscall_programs[i].required) {
-			close(tracefs);
-			return fail_in(ids[i], CANNOT_LOAD);
-		}
-		s->missing_sources += ids[i] < 0;
-		for (int second = 0; ids[i] >= 0 && second <= s->probe.preemptible; second++)
-			bpf_program__set_autoload(syscall_program(s, i, second), true);
-	}
-	close(tracefs);
-	s->missing_sources += !s->probe.contention;
-	return 0;
-}
-
-static int attach_tracepoint(struct session *s, struct bpf_program *prog, int id)
-{
-	int fd = probe_open_tracepoint(id);
-	struct bpf_link *link;
-
-	if (fd < 0)
-		return fail_load(fd, "cannot open a system call tracepoint");
-	link = bpf_program__attach_perf_event(prog, fd);
-	if (!link) {
-		close(fd);
-		return fail_load(-errno, "cannot attach to a system call tracepoint");
-	}
-	s->links[s->n_links++] = link;
-	return 0;
-}
-
-static int attach_all(struct session *s, const int *ids)
+static int attach_all(struct session *s)
 {
 	struct bpf_program *prog;
-	int err;
+	int err = calls_attach(&s->calls, s->skel->obj, s->links, &s->n_links);
 
-	for (size_t i = 0; i < SYSCALL_PROGRAMS; i++)
-		for (int second = 0; ids[i] >= 0 && second <= s->probe.preemptible; second++) {
-			err = attach_tracepoint(s, syscall_program(s, i, second), ids[i]);
-			if (err)
-				return err;
-		}
+	if (err)
+		return fail_load(err, "cannot attach to a system call tracepoint");
 	bpf_object__for_each_program(prog, s->skel->obj) {
 		struct bpf_link *link;
 
 		if (!bpf_program__autoload(prog) ||
-		    bpf_program__type(prog) == BPF_PROG_TYPE_TRACEPOINT)
+		    bpf_program__type(prog) == BPF_PROG_TYPE_TRACEPOINT ||
+		    bpf_program__type(prog) == BPF_PROG_TYPE_PERF_EVENT)
 			continue;
 		link = bpf_program__attach(prog);
 		if (!link)
@@ -205,12 +144,11 @@ static int attach_all(struct session *s, const int *ids)
 /* Loaded in every session, not only where the kernel has more to offer. */
 static bool is_indispensable(const struct bpf_program *prog)
 {
-	const char *name = bpf_program__name(prog);
+	bool required;
 
-	for (size_t i = 0; i < SYSCALL_PROGRAMS; i++)
-		if (!strcmp(syscall_programs[i].prog, name))
-			return syscall_programs[i].required;
-	return bpf_program__autoload(prog) || !strcmp(name, "on_waking");
+	if (calls_has(prog, &required))
+		return required;
+	return bpf_program__autoload(prog) || !strcmp(bpf_program__name(prog), "on_waking");
 }
 
 int session_each_program(void (*see)(void *ctx, const struct session_program *program), void *ctx)
@@ -264,15 +202,16 @@ static int open_wake(struct session *s)
 
 static int load(struct session *s, const struct session_opts *opts)
 {
-	int ids[SYSCALL_PROGRAMS], err;
+	int err;
 
 	s->skel = collector__open();
 	if (!s->skel)
 		return fail_load(-errno, "cannot open the BPF object");
 	configure(s, opts);
-	err = choose_syscall_programs(s, ids);
-	if (err)
-		return err;
+	err = calls_choose(&s->calls, s->skel->obj, s->probe.preemptible);
+	if (err < 0)
+		return fail_in(err, CANNOT_LOAD);
+	s->missing_sources = (uint64_t)err + !s->probe.contention;
 	err = collector__load(s->skel);
 	if (err)
 		return fail_load(err, CANNOT_LOAD);
@@ -282,11 +221,14 @@ static int load(struct session *s, const struct session_opts *opts)
 		if (s->stats_fd < 0)
 			return fail_load(-errno, "cannot enable the kernel's BPF statistics");
 	}
+	s->pythons = pythons_new(s->skel->maps.pythons, s->skel->maps.python_of,
+				 &s->skel->bss->python_generation);
+	s->sample_ns = opts->sample_ns;
 	s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.ring), on_record, s, NULL);
 	if (!s->ring)
 		return fail_load(-errno, "cannot map the ring buffer");
 	err = open_wake(s);
-	return err ? err : attach_all(s, ids);
+	return err ? err : attach_all(s);
 }
 
 int session_open(struct session **ret, const struct session_opts *opts)
@@ -317,6 +259,25 @@ int session_target(struct session *s, uint32_t id, uint64_t start_ticks)
 	return err ? fail(err, "cannot add target %u: %s (at most %u targets)", id, strerror(-err),
 			  bpf_map__max_entries(s->skel->maps.targets))
 		   : 0;
+}
+
+int session_python(struct session *s, uint32_t tgid, const struct wire_python *python)
+{
+	int err = pythons_add(s->pythons, tgid, python);
+
+	if (err || !s->sample_ns)
+		return err;
+	err = pythons_start_clock(s->pythons, s->skel->progs.on_sample, s->sample_ns);
+	if (err) { /* waits are told all the same */
+		s->missing_sources++;
+		s->sample_ns = 0;
+	}
+	return 0;
+}
+
+void session_forget(struct session *s, uint32_t tgid)
+{
+	pythons_forget(s->pythons, tgid);
 }
 
 /* Everything the iterator writes, cut into records. */
@@ -427,9 +388,11 @@ int session_sums(struct session *s, trace_sink sink, void *ctx)
 	return run_iterator(s, ITER_SUMS, sink, ctx);
 }
 
-/* Is what this program misses done by another?  See `preemptible` in bpf/maps.bpf.h. */
-static bool is_replaced(const struct session *s, const struct bpf_program *prog)
+/* Nothing is lost by what it misses: a sample, or what another does (`preemptible` in maps.bpf.h). */
+static bool is_excused(const struct session *s, const struct bpf_program *prog)
 {
+	if (prog == s->skel->progs.on_sample)
+		return true;
 	return s->probe.preemptible && (bpf_program__type(prog) == BPF_PROG_TYPE_TRACEPOINT ||
 					prog == s->skel->progs.on_fork ||
 					prog == s->skel->progs.on_exit);
@@ -444,7 +407,7 @@ static uint64_t recursion_misses(const struct session *s)
 		struct bpf_prog_info info = { 0 };
 		uint32_t len = sizeof(info);
 
-		if (bpf_program__fd(prog) >= 0 && !is_replaced(s, prog) &&
+		if (bpf_program__fd(prog) >= 0 && !is_excused(s, prog) &&
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
 			misses += info.recursion_misses;
 	}
@@ -530,6 +493,7 @@ void session_close(struct session *s)
 	for (size_t i = 0; i < s->n_links; i++)
 		bpf_link__destroy(s->links[i]);
 	bpf_link__destroy(s->iter);
+	pythons_free(s->pythons);
 	ring_buffer__free(s->ring);
 	collector__destroy(s->skel);
 	if (s->wake_fd >= 0)

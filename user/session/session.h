@@ -25,6 +25,7 @@ struct session_opts {
 	bool follow_children;
 	bool by_tid;	     /* targets are threads, not processes */
 	uint64_t ring_bytes; /* rounded up to a power of two */
+	uint64_t sample_ns;  /* a stack for so much running or waiting of an interpreter's thread, 0: none */
 	bool prog_stats;     /* have the kernel time each program run (costs some 20 ns a run) */
 	bool verbose;	     /* libbpf's own words to stderr */
 	bool test_no_storage;
@@ -38,6 +39,15 @@ int session_open(struct session **ret, const struct session_opts *opts);
 
 /* Watch the process (or thread) that has this id and start time (wire_target). */
 int session_target(struct session *s, uint32_t id, uint64_t start_ticks);
+
+/*
+ * This process runs an interpreter, described so; its children that are forked run it, too.  Many
+ * processes may have the same; -ENOSPC if there are too many different ones.  The first one starts
+ * the clock that samples what runs.
+ */
+int session_python(struct session *s, uint32_t tgid, const struct wire_python *python);
+/* The process is gone: another one may get its id. */
+void session_forget(struct session *s, uint32_t tgid);
 
 /* All threads of the targets as WIRE_TASK records; those that exist now are watched from here on. */
 int session_snapshot(struct session *s, trace_sink sink, void *ctx);

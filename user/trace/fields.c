@@ -42,35 +42,60 @@
 	X(WIRE_LOSS_UNMATCHED, "unmatched")                                                        \
 	X(WIRE_LOSS_SWITCH, "switch")                                                              \
 	X(WIRE_LOSS_SKIPPED, "skipped")                                                            \
+	X(WIRE_LOSS_PYTHREAD, "pythread")                                                          \
+	X(WIRE_LOSS_STACK, "stack")                                                                \
+	X(WIRE_LOSS_TRUNCATED, "truncated")                                                        \
 	X(WIRE_LOSS_RECEIVED, "received")                                                          \
 	X(WIRE_LOSS_RECURSION, "recursion")                                                        \
 	X(WIRE_LOSS_LATE, "late")                                                                  \
 	X(WIRE_LOSS_SHARED, "shared")                                                              \
-	X(WIRE_LOSS_SOURCE, "source")
+	X(WIRE_LOSS_SOURCE, "source")                                                              \
+	X(WIRE_LOSS_FRAME, "frame")
+
+#define WHYS(X)                                                                                    \
+	X(WIRE_SAMPLE_CPU, "cpu")                                                                  \
+	X(WIRE_SAMPLE_WAIT, "wait")                                                                \
+	X(WIRE_SAMPLE_WAITED, "waited")                                                            \
+	X(WIRE_SAMPLE_HELD, "held")
+
+#define STATUSES(X)                                                                                \
+	X(WIRE_RUNTIME_OK, "ok")                                                                   \
+	X(WIRE_RUNTIME_NO_GIL, "no_gil")                                                           \
+	X(WIRE_RUNTIME_UNKNOWN, "unknown")
 
 #define NAME(number, text) [number] = (text),
 static const char *const state_names[] = { STATES(NAME) };
 static const char *const loss_names[] = { LOSSES(NAME) };
+static const char *const why_names[] = { WHYS(NAME) };
+static const char *const status_names[] = { STATUSES(NAME) };
 _Static_assert(COUNT(state_names) == WIRE_STATES, "every state has a name");
 _Static_assert(COUNT(loss_names) == WIRE_LOSS_KINDS, "every loss has a name");
+_Static_assert(COUNT(why_names) == WIRE_SAMPLE_WHYS, "every reason has a name");
+_Static_assert(COUNT(status_names) == WIRE_RUNTIME_STATUSES, "every status has a name");
+_Static_assert(sizeof(struct wire_stack) <= TRACE_RECORD_MAX, "the largest kind");
 
 /* One row a line. */
 /* clang-format off */
 #define SIZE(type, member) sizeof(((struct type *)0)->member)
-#define NAMED(type, name, member, form)                                                            \
-	{ name, offsetof(struct type, member), SIZE(type, member), form, 0 }
-#define FIELD(type, member, form) NAMED(type, #member, member, form)
-#define STATE(type, member)                                                                        \
-	{ #member, offsetof(struct type, member), SIZE(type, member), FIELD_STATE, WIRE_STATES }
-#define BLOCK(type)                                                                                \
-	FIELD(type, block.addr, FIELD_HEX), FIELD(type, block.val, FIELD_UINT),                    \
-		FIELD(type, block.op, FIELD_HEX), FIELD(type, block.nr, FIELD_SINT),               \
-		FIELD(type, block.word, FIELD_UINT), FIELD(type, block.aux, FIELD_UINT)
+#define AT(type, member) .offset = offsetof(struct type, member), .size = SIZE(type, member)
+#define NAMED(type, text, member, how) { .name = (text), AT(type, member), .form = (how) }
+#define FIELD(type, member, how) NAMED(type, #member, member, how)
+#define BELOW(type, member, how, end)                                                              \
+	{ .name = #member, AT(type, member), .form = (how), .limit = (end) }
+#define ENUM(type, member, table)                                                                  \
+	{ .name = #member, AT(type, member), .form = FIELD_NAME, .limit = COUNT(table),            \
+	  .names = (table) }
+#define IF(type, member, how, bits, not_bits)                                                      \
+	{ .name = #member, AT(type, member), .form = (how), .needs = (bits), .forbids = (not_bits) }
+#define BLOCK(type, bit)                                                                           \
+	IF(type, block.addr, FIELD_HEX, bit, 0),                                                   \
+	IF(type, block.val, FIELD_UINT, bit, 0),                                                   \
+	IF(type, block.op, FIELD_HEX, bit, 0),                                                     \
+	IF(type, block.nr, FIELD_SINT, bit, 0),                                                    \
+	IF(type, block.word, FIELD_UINT, bit, 0)
 #define STATE_NS(number, text)                                                                     \
-	{ "state_ns." text, offsetof(struct wire_thread_sums, sums.state_ns) + 8 * (number), 8,    \
-	  FIELD_UINT, 0 },
-#define LOSS_COUNT(number, text)                                                                   \
-	{ "count." text, offsetof(struct wire_loss, count) + 8 * (number), 8, FIELD_UINT, 0 },
+	NAMED(wire_thread_sums, "state_ns." text, sums.state_ns[number], FIELD_UINT),
+#define LOSS_COUNT(number, text) NAMED(wire_loss, "count." text, count[number], FIELD_UINT),
 #define SUM(member) NAMED(wire_thread_sums, #member, sums.member, FIELD_UINT)
 
 static const struct field task_fields[] = {
@@ -80,18 +105,23 @@ static const struct field task_fields[] = {
 	FIELD(wire_task, ns_tgid, FIELD_UINT),
 	FIELD(wire_task, start_ns, FIELD_UINT),
 	FIELD(wire_task, comm, FIELD_STRING),
-	STATE(wire_task, state),
+	ENUM(wire_task, state, state_names),
 	FIELD(wire_task, flags, FIELD_HEX),
 	FIELD(wire_task, cpu, FIELD_UINT),
-	BLOCK(wire_task),
+	FIELD(wire_task, thread_pointer, FIELD_HEX),
+	FIELD(wire_task, sp, FIELD_HEX),
+	BLOCK(wire_task, WIRE_TASK_BLOCKED),
+	IF(wire_task, block.aux, FIELD_UINT, WIRE_TASK_BLOCKED, 0),
 };
 
 static const struct field switch_fields[] = {
 	FIELD(wire_switch, next_tid, FIELD_UINT),
 	FIELD(wire_switch, cpu, FIELD_UINT),
-	STATE(wire_switch, prev_state),
+	ENUM(wire_switch, prev_state, state_names),
 	FIELD(wire_switch, flags, FIELD_HEX),
-	BLOCK(wire_switch),
+	BLOCK(wire_switch, WIRE_SWITCH_BLOCK),
+	IF(wire_switch, block.aux, FIELD_UINT, WIRE_SWITCH_BLOCK, WIRE_SWITCH_OBJECT),
+	IF(wire_switch, block.object, FIELD_HEX, WIRE_SWITCH_BLOCK | WIRE_SWITCH_OBJECT, 0),
 };
 
 static const struct field wake_fields[] = {
@@ -118,8 +148,7 @@ static const struct field word_fields[] = {
 	FIELD(wire_word, op, FIELD_HEX),
 	FIELD(wire_word, val, FIELD_UINT),
 	FIELD(wire_word, sp, FIELD_HEX),
-	{ "valid", offsetof(struct wire_word, valid), SIZE(wire_word, valid), FIELD_UINT,
-	  WIRE_WORD_LEN + 1 },
+	BELOW(wire_word, valid, FIELD_UINT, WIRE_WORD_LEN + 1),
 	FIELD(wire_word, bytes, FIELD_BYTES),
 };
 
@@ -154,6 +183,27 @@ static const struct field sums_fields[] = {
 	SUM(again),
 	SUM(wakes),
 	SUM(empty_wakes),
+};
+
+static const struct field pythread_fields[] = {
+	FIELD(wire_pythread, tstate, FIELD_HEX),
+	FIELD(wire_pythread, gil, FIELD_HEX),
+	FIELD(wire_pythread, tgid, FIELD_UINT),
+};
+
+static const struct field sample_fields[] = {
+	ENUM(wire_sample, why, why_names),
+	FIELD(wire_sample, weight_ns, FIELD_UINT),
+	FIELD(wire_sample, stack, FIELD_HEX),
+	FIELD(wire_sample, addr, FIELD_HEX),
+	FIELD(wire_sample, flags, FIELD_HEX),
+};
+
+static const struct field stack_fields[] = {
+	FIELD(wire_stack, id, FIELD_HEX),
+	FIELD(wire_stack, flags, FIELD_HEX),
+	BELOW(wire_stack, n, FIELD_COUNT, WIRE_FRAMES_MAX + 1),
+	FIELD(wire_stack, frames, FIELD_FRAMES),
 };
 
 static const struct field host_fields[] = {
@@ -193,6 +243,28 @@ static const struct field region_fields[] = {
 	FIELD(wire_region, name, FIELD_STRING),
 };
 
+static const struct field runtime_fields[] = {
+	FIELD(wire_runtime, name, FIELD_STRING),
+	ENUM(wire_runtime, status, status_names),
+	FIELD(wire_runtime, why, FIELD_STRING),
+	FIELD(wire_runtime, gil, FIELD_HEX),
+	FIELD(wire_runtime, switches, FIELD_UINT),
+	FIELD(wire_runtime, interval_us, FIELD_UINT),
+};
+
+static const struct field frame_fields[] = {
+	NAMED(wire_frame, "code", id.code, FIELD_HEX),
+	NAMED(wire_frame, "instr", id.instr, FIELD_HEX),
+	FIELD(wire_frame, function, FIELD_STRING),
+	FIELD(wire_frame, file, FIELD_STRING),
+	FIELD(wire_frame, line, FIELD_UINT),
+	FIELD(wire_frame, first, FIELD_UINT),
+};
+
+static const struct field name_fields[] = {
+	FIELD(wire_name, name, FIELD_STRING),
+};
+
 static const struct field loss_fields[] = { LOSSES(LOSS_COUNT) };
 
 static const struct field prog_fields[] = {
@@ -228,6 +300,9 @@ static const struct kind kinds[WIRE_KIND_MAX] = {
 	[WIRE_EXEC] = { ROW("exec", wire_exec, exec_fields) },
 	[WIRE_EXIT] = { ROW("exit", wire_exit, exit_fields) },
 	[WIRE_SUMS] = { ROW("sums", wire_thread_sums, sums_fields) },
+	[WIRE_PYTHREAD] = { ROW("pythread", wire_pythread, pythread_fields) },
+	[WIRE_SAMPLE] = { ROW("sample", wire_sample, sample_fields) },
+	[WIRE_STACK] = { ROW("stack", wire_stack, stack_fields) },
 	[WIRE_HOST] = { ROW("host", wire_host, host_fields) },
 	[WIRE_WINDOW] = { ROW("window", wire_window, window_fields) },
 	[WIRE_PROC] = { ROW("proc", wire_proc, proc_fields) },
@@ -236,6 +311,9 @@ static const struct kind kinds[WIRE_KIND_MAX] = {
 	[WIRE_LOSS] = { ROW("loss", wire_loss, loss_fields) },
 	[WIRE_PROG] = { ROW("prog", wire_prog, prog_fields) },
 	[WIRE_COST] = { ROW("cost", wire_cost, cost_fields) },
+	[WIRE_RUNTIME] = { ROW("runtime", wire_runtime, runtime_fields) },
+	[WIRE_FRAME] = { ROW("frame", wire_frame, frame_fields) },
+	[WIRE_NAME] = { ROW("name", wire_name, name_fields) },
 };
 
 /* clang-format on */

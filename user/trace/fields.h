@@ -17,9 +17,11 @@ enum field_form {
 	FIELD_UINT,
 	FIELD_SINT,
 	FIELD_HEX,
-	FIELD_STATE,  /* enum wire_state by name */
+	FIELD_NAME,   /* a number below limit, shown as names[number] */
 	FIELD_STRING, /* NUL-terminated text */
 	FIELD_BYTES,
+	FIELD_COUNT,  /* wire_stack.n: not in the text form, it follows from FIELD_FRAMES */
+	FIELD_FRAMES, /* wire_stack.frames */
 };
 
 struct field {
@@ -28,6 +30,13 @@ struct field {
 	uint16_t size;
 	uint8_t form;
 	uint8_t limit; /* the value must be below this one, 0: any */
+	/*
+	 * Of the flags member (struct kind): the field is there if it has all bits of needs and
+	 * none of forbids.  So one place can have two meanings.
+	 */
+	uint8_t needs;
+	uint8_t forbids;
+	const char *const *names;
 };
 
 struct kind {
@@ -37,8 +46,8 @@ struct kind {
 	uint16_t size;
 	/*
 	 * A kind with a wire_block has it at the end (block != 0) and an 8-bit flags member with a
-	 * bit that says whether it is valid.  Without the bit the block is not part of the text
-	 * form, and if short_size is set not even of the record.
+	 * bit that says whether it is valid; its fields need that bit.  Without it the block is not
+	 * part of the text form, and if short_size is set not even of the record.
 	 */
 	uint16_t block;
 	uint16_t short_size;
@@ -54,6 +63,13 @@ const struct kind *kind_find(const char *name, size_t len, unsigned int *ret_kin
 static inline int kind_has_block(const struct kind *k, const void *rec)
 {
 	return !k->block || ((const uint8_t *)rec)[k->flags] & k->block_flag;
+}
+
+static inline int kind_has_field(const struct kind *k, const struct field *f, const void *rec)
+{
+	uint8_t flags = ((const uint8_t *)rec)[k->flags];
+
+	return (flags & f->needs) == f->needs && !(flags & f->forbids);
 }
 
 #endif

@@ -5,11 +5,13 @@
  *	1000 switch tid=12 next_tid=13 cpu=1 prev_state=futex flags=0x5 block.addr=0x7f00
  *	2000 sums tid=12 tgid=12 state_ns.on_cpu=900 waits=3
  *	3000 proc tid=12 cmdline="python3 a\x1b.py"
+ *	4000 stack tid=12 id=0x1 frames=0x7f10:0x20,0x7f80:0x8
  *
  * What trace_format() writes, trace_parse() turns into the same bytes.  For writers of fixtures the
  * parser is a little more generous: numbers may be decimal or 0x…, strings without special
- * characters need no quotes, a block.* field sets the flag that says there is a block, and
- * everything after a word that begins with '#' is a comment.
+ * characters need no quotes, a block.* field sets the flags that say there is a block and what is
+ * in it, and everything after a word that begins with '#' is a comment.  The n of a stack is not
+ * written: it is the number of its frames.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -45,6 +47,17 @@ static int64_t sign_extend(uint64_t value, size_t size)
 	return (int64_t)(value << shift) >> shift;
 }
 
+/* code:instr of the n innermost frames; what follows them is zero. */
+static void put_frames(struct buf *out, const struct field *f, const struct wire_stack *s)
+{
+	for (size_t i = 0; i < s->n && i < WIRE_FRAMES_MAX; i++) {
+		if (!i)
+			buf_printf(out, " %s=", f->name);
+		buf_printf(out, "%s0x%" PRIx64 ":0x%" PRIx64, i ? "," : "",
+			   (uint64_t)s->frames[i].code, (uint64_t)s->frames[i].instr);
+	}
+}
+
 static void put_number(struct buf *out, const struct field *f, const uint8_t *at)
 {
 	uint64_t value = 0;
@@ -57,8 +70,8 @@ static void put_number(struct buf *out, const struct field *f, const uint8_t *at
 	case FIELD_HEX:
 		buf_printf(out, "0x%" PRIx64, value);
 		break;
-	case FIELD_STATE:
-		buf_puts(out, trace_state_name((unsigned int)value));
+	case FIELD_NAME:
+		buf_puts(out, value < f->limit ? f->names[value] : "?");
 		break;
 	default:
 		buf_printf(out, "%" PRIu64, value);
@@ -66,10 +79,15 @@ static void put_number(struct buf *out, const struct field *f, const uint8_t *at
 }
 
 /* Zeros at the end are left out everywhere, so a string keeps even what follows its first NUL. */
-static void put_field(struct buf *out, const struct field *f, const uint8_t *at)
+static void put_field(struct buf *out, const struct field *f, const struct wire_head *rec)
 {
+	const uint8_t *at = (const uint8_t *)rec + f->offset;
 	size_t len = f->size;
 
+	if (f->form == FIELD_FRAMES)
+		put_frames(out, f, (const struct wire_stack *)rec);
+	if (f->form == FIELD_FRAMES || f->form == FIELD_COUNT)
+		return;
 	while (len && !at[len - 1])
 		len--;
 	if (!len)
@@ -90,20 +108,18 @@ static void put_field(struct buf *out, const struct field *f, const uint8_t *at)
 void trace_format(struct buf *out, const struct wire_head *rec)
 {
 	const struct kind *k = kind_get(rec->kind);
-	int has_block;
 
 	if (!k) {
 		buf_printf(out, "%" PRIu64 " kind_%u size=%u", (uint64_t)rec->ts_ns, rec->kind,
 			   rec->size);
 		return;
 	}
-	has_block = kind_has_block(k, rec);
 	buf_printf(out, "%" PRIu64 " %s", (uint64_t)rec->ts_ns, k->name);
 	if (rec->tid)
 		buf_printf(out, " tid=%u", rec->tid);
 	for (const struct field *f = k->fields; f < k->fields + k->n_fields; f++)
-		if (has_block || f->offset < k->block)
-			put_field(out, f, (const uint8_t *)rec + f->offset);
+		if (kind_has_field(k, f, rec))
+			put_field(out, f, rec);
 }
 
 /* --- text to records ----------------------------------------------------------------------- */
@@ -113,9 +129,16 @@ struct parser {
 	const char *pos;
 	const char *word; /* what an error is about: the field or the word in its place */
 	size_t word_len;
+	uint8_t flags;		   /* that follow from the fields given */
+	const struct field *picky; /* a field given that forbids flags */
 };
 
-static const struct field tid_field = { "tid", offsetof(struct wire_head, tid), 4, FIELD_UINT, 0 };
+static const struct field tid_field = {
+	.name = "tid",
+	.offset = offsetof(struct wire_head, tid),
+	.size = 4,
+	.form = FIELD_UINT,
+};
 
 /* The line may be anything: no more of it than helps, and nothing that a terminal would obey. */
 static int bad(const struct parser *p, const char *why)
@@ -152,48 +175,97 @@ static void take_word(struct parser *p, char stop)
 	p->word_len = (size_t)(p->pos - p->word);
 }
 
+/* Digits, decimal or 0x…, up to a space or the character stop. */
+static int take_number(struct parser *p, char stop, uint64_t *ret)
+{
+	char *end;
+	int base;
+
+	if (!isdigit((unsigned char)*p->pos))
+		return bad(p, "needs a number");
+	base = p->pos[0] == '0' && (p->pos[1] == 'x' || p->pos[1] == 'X') ? 16 : 10;
+	errno = 0;
+	*ret = strtoull(p->pos, &end, base);
+	if (!is_end(*end) && *end != stop)
+		return bad(p, "needs a number");
+	if (errno)
+		return bad(p, "has a number that does not fit");
+	p->pos = end;
+	return 0;
+}
+
 static int parse_number(struct parser *p, const struct field *f, uint8_t *at)
 {
 	int negative = f->form == FIELD_SINT && *p->pos == '-';
 	uint64_t most = f->size < 8 ? (1ULL << 8 * f->size) - 1 : UINT64_MAX;
 	uint64_t value;
-	char *end;
-	int base;
+	int err;
 
 	if (f->form == FIELD_SINT)
 		most /= 2;
 	p->pos += negative;
-	if (!isdigit((unsigned char)*p->pos))
-		return bad(p, "needs a number");
-	base = p->pos[0] == '0' && (p->pos[1] == 'x' || p->pos[1] == 'X') ? 16 : 10;
-	errno = 0;
-	value = strtoull(p->pos, &end, base);
-	if (!is_end(*end))
-		return bad(p, "needs a number");
-	if (errno || value > most + (uint64_t)negative || (f->limit && value >= f->limit))
+	err = take_number(p, '\0', &value);
+	if (err)
+		return err;
+	if (value > most + (uint64_t)negative || (f->limit && value >= f->limit))
 		return bad(p, "has a number that does not fit");
-	p->pos = end;
 	if (negative)
 		value = -value;
 	memcpy(at, &value, f->size);
 	return 0;
 }
 
-static int parse_state(struct parser *p, uint8_t *at)
+static int bad_name(const struct parser *p, const struct field *f)
+{
+	struct buf why = { 0 };
+
+	buf_puts(&why, "needs one of");
+	for (unsigned int i = 0; i < f->limit; i++)
+		buf_printf(&why, " %s", f->names[i]);
+	bad(p, why.data);
+	buf_free(&why);
+	return -EINVAL;
+}
+
+static int parse_name(struct parser *p, const struct field *f, uint8_t *at)
 {
 	struct parser value = { .pos = p->pos };
 
 	take_word(&value, '\0');
-	for (unsigned int i = 0; i < WIRE_STATES; i++) {
-		const char *name = trace_state_name(i);
+	for (uint64_t i = 0; i < f->limit; i++) {
+		const char *name = f->names[i];
 
 		if (strlen(name) == value.word_len && !memcmp(name, value.word, value.word_len)) {
-			*at = (uint8_t)i;
+			memcpy(at, &i, f->size);
 			p->pos = value.pos;
 			return 0;
 		}
 	}
-	return bad(p, "needs the name of a state");
+	return bad_name(p, f);
+}
+
+static int parse_frames(struct parser *p, struct wire_stack *s)
+{
+	if (s->n)
+		return bad(p, "is given twice");
+	do {
+		uint64_t code, instr;
+		int err;
+
+		p->pos += s->n > 0; /* the comma */
+		err = take_number(p, ':', &code);
+		if (err)
+			return err;
+		if (*p->pos++ != ':')
+			return bad(p, "needs pairs of code:instr");
+		err = take_number(p, ',', &instr);
+		if (err)
+			return err;
+		if (s->n == WIRE_FRAMES_MAX)
+			return bad(p, "has too many frames");
+		s->frames[s->n++] = (struct wire_frame_id){ code, instr };
+	} while (*p->pos == ',');
+	return 0;
 }
 
 static int hex_digit(char c)
@@ -285,12 +357,13 @@ static const struct field *find_field(const struct parser *p, const struct kind 
 	if (p->word_len == 3 && !memcmp(p->word, "tid", 3))
 		return &tid_field;
 	for (const struct field *f = k->fields; f < k->fields + k->n_fields; f++)
-		if (strlen(f->name) == p->word_len && !memcmp(f->name, p->word, p->word_len))
+		if (f->form != FIELD_COUNT && strlen(f->name) == p->word_len &&
+		    !memcmp(f->name, p->word, p->word_len))
 			return f;
 	return NULL;
 }
 
-static int parse_field(struct parser *p, const struct kind *k, uint8_t *rec, uint8_t *flags)
+static int parse_field(struct parser *p, const struct kind *k, uint8_t *rec)
 {
 	const struct field *f;
 	uint8_t *at;
@@ -305,11 +378,14 @@ static int parse_field(struct parser *p, const struct kind *k, uint8_t *rec, uin
 	for (size_t i = 0; i < f->size; i++)
 		if (at[i])
 			return bad(p, "is given twice");
-	if (k->block && f->offset >= k->block)
-		*flags |= k->block_flag;
+	p->flags |= f->needs;
+	if (f->forbids)
+		p->picky = f;
 	switch (f->form) {
-	case FIELD_STATE:
-		return parse_state(p, at);
+	case FIELD_NAME:
+		return parse_name(p, f, at);
+	case FIELD_FRAMES:
+		return parse_frames(p, (struct wire_stack *)rec);
 	case FIELD_STRING:
 		return parse_string(p, f, at);
 	case FIELD_BYTES:
@@ -321,7 +397,7 @@ static int parse_field(struct parser *p, const struct kind *k, uint8_t *rec, uin
 
 static int parse_head(struct parser *p, struct wire_head *head, const struct kind **ret)
 {
-	static const struct field time = { "time", 0, 8, FIELD_UINT, 0 };
+	static const struct field time = { .name = "time", .size = 8, .form = FIELD_UINT };
 	unsigned int kind = 0;
 	int err;
 
@@ -348,7 +424,6 @@ int trace_parse(const char *line, void *rec, size_t cap)
 	} made = { .bytes = { 0 } };
 	struct parser p = { .line = line, .pos = line };
 	const struct kind *k = NULL;
-	uint8_t flags = 0;
 	int err;
 
 	if (at_end(&p))
@@ -357,12 +432,15 @@ int trace_parse(const char *line, void *rec, size_t cap)
 	if (err)
 		return err;
 	while (!at_end(&p)) {
-		err = parse_field(&p, k, made.bytes, &flags);
+		err = parse_field(&p, k, made.bytes);
 		if (err)
 			return err;
 	}
-	if (k->block)
-		made.bytes[k->flags] |= flags;
+	if (p.flags)
+		made.bytes[k->flags] |= p.flags;
+	if (p.picky && p.picky->forbids & made.bytes[k->flags])
+		return fail(-EINVAL, "bad trace line: with its flags there is no '%s'",
+			    p.picky->name);
 	made.head.size = k->short_size && !kind_has_block(k, made.bytes) ? k->short_size : k->size;
 	err = trace_check(&made.head, sizeof(made));
 	if (err)

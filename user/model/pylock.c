@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * pylock.c - see pylock.h.
+ *
+ * The table of library functions says what their waiting means.  The outermost of those that follow
+ * one another decides: Queue.get() calls Condition.wait(), and that is a queue wait.  But if the
+ * innermost one only takes a lock (with self.mutex: in Queue.get, Condition.__enter__) it waits for
+ * just that.
+ */
+#include <string.h>
+
+#include "user/model/lock.h"
+#include "user/model/pylock.h"
+
+#define FUTEX_CMD_MASK 0x7f
+#define FUTEX_WAIT_BITSET 9
+
+enum library_how {
+	TAKES_LOCKS, /* as the innermost one it waits for a lock inside the library */
+	WAITS,	     /* as the innermost one it waits for what the row says */
+	STARTS,	     /* user code or a library loop begins here */
+};
+
+/*
+ * file: below the standard library's folder; with a / at the end all in there.
+ * function: without its class, NULL: all others of the file.  kind KIND_FUTEX: what it calls decides.
+ * The first row that fits counts.
+ */
+static const struct library {
+	const char *file, *function;
+	enum lock_kind kind;
+	enum library_how how;
+} libraries[] = {
+	{ "threading.py", "run", KIND_FUTEX, STARTS },
+	{ "threading.py", "_bootstrap", KIND_FUTEX, STARTS },
+	{ "threading.py", "_bootstrap_inner", KIND_FUTEX, STARTS },
+	{ "threading.py", "wait", KIND_PY_CONDITION, WAITS },
+	{ "threading.py", "join", KIND_PY_JOIN, WAITS },
+	{ "threading.py", "_wait_for_tstate_lock", KIND_PY_JOIN, WAITS },
+	{ "threading.py", "_join_os_thread", KIND_PY_JOIN, WAITS },
+	{ "threading.py", "_shutdown", KIND_PY_JOIN, WAITS },
+	{ "threading.py", NULL, KIND_PY_CONDITION, TAKES_LOCKS },
+	{ "queue.py", NULL, KIND_PY_QUEUE, TAKES_LOCKS },
+	{ "multiprocessing/queues.py", NULL, KIND_PY_QUEUE, TAKES_LOCKS },
+	{ "multiprocessing/pool.py", NULL, KIND_FUTEX, TAKES_LOCKS },
+	{ "concurrent/futures/thread.py", "_worker", KIND_PY_QUEUE, WAITS },
+	{ "concurrent/futures/thread.py", "shutdown", KIND_PY_JOIN, TAKES_LOCKS },
+	{ "concurrent/futures/thread.py", "_python_exit", KIND_PY_JOIN, TAKES_LOCKS },
+	{ "concurrent/futures/thread.py", NULL, KIND_PY_CONDITION, TAKES_LOCKS },
+	{ "concurrent/futures/process.py", "shutdown", KIND_PY_JOIN, TAKES_LOCKS },
+	{ "concurrent/futures/_base.py", "__exit__", KIND_PY_JOIN, TAKES_LOCKS },
+	{ "concurrent/futures/_base.py", NULL, KIND_PY_CONDITION, TAKES_LOCKS },
+	{ "asyncio/", NULL, KIND_PY_CONDITION, TAKES_LOCKS },
+	{ "<frozen importlib._bootstrap>", NULL, KIND_FUTEX, TAKES_LOCKS },
+};
+
+/* Is the path up to its n-th byte the standard library's folder, or nothing? */
+static bool is_library_folder(const char *path, size_t n)
+{
+	size_t begin;
+
+	if (!n)
+		return true;
+	if (path[--n] != '/')
+		return false;
+	for (begin = n; begin && path[begin - 1] != '/'; begin--)
+		;
+	return (n - begin >= 7 && memcmp(path + begin, "python3", 7) == 0) ||
+	       (n - begin == 3 && memcmp(path + begin, "Lib", 3) == 0);
+}
+
+static bool file_fits(const char *path, const char *file)
+{
+	size_t len = strlen(path), want = strlen(file);
+	const char *slash;
+
+	if (file[want - 1] == '/') { /* the folder of the file */
+		slash = strrchr(path, '/');
+		if (!slash)
+			return false;
+		len = (size_t)(slash - path) + 1;
+	}
+	return len >= want && memcmp(path + len - want, file, want) == 0 &&
+	       is_library_folder(path, len - want);
+}
+
+static const struct library *library_of(const struct frame *f)
+{
+	const char *dot, *name;
+
+	if (!f || !f->known || !f->function[0])
+		return NULL;
+	dot = strrchr(f->function, '.');
+	name = dot ? dot + 1 : f->function;
+	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+		const struct library *l = &libraries[i];
+
+		if ((!l->function || strcmp(l->function, name) == 0) && file_fits(f->file, l->file))
+			return l;
+	}
+	return NULL;
+}
+
+static bool is_named(const struct frame *f)
+{
+	return f && f->known && f->function[0];
+}
+
+enum lock_kind pylock_kind(const struct stack *s, const struct frame **ret_place)
+{
+	const struct library *l;
+	enum lock_kind kind = KIND_PY_LOCK;
+	bool decided;
+	size_t i;
+
+	*ret_place = s->n ? s->frames[0] : NULL;
+	if (!s->n || !is_named(s->frames[0]))
+		return KIND_FUTEX;
+	l = library_of(s->frames[0]);
+	if (!l || l->how == STARTS)
+		return KIND_PY_LOCK;
+	decided = l->how == TAKES_LOCKS;
+	for (i = 0; i < s->n; i++) {
+		l = library_of(s->frames[i]);
+		if (!l || l->how == STARTS)
+			break;
+		if (!decided && l->kind != KIND_FUTEX)
+			kind = l->kind;
+	}
+	*ret_place = s->frames[l || i == s->n ? i - 1 : i];
+	return kind;
+}
+
+bool pylock_like_semaphore(uint32_t op, uint32_t val)
+{
+	return (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET && !val;
+}
+
+/* May the word be that of a Python lock? */
+static bool may_be_python(const struct lock *l, bool like_semaphore)
+{
+	if (l->shared || l->gil)
+		return false;
+	return lock_is_python(l) || l->kind == KIND_SEMAPHORE ||
+	       (l->kind == KIND_FUTEX && like_semaphore);
+}
+
+/* One line of code that waits is one lock. */
+static struct lock *lock_of_place(struct model *m, const struct process *p, enum lock_kind kind,
+				  const struct frame *place)
+{
+	uint64_t code = place ? place->key.code : 0;
+	uint64_t name = place ? code ^ (uint64_t)place->line << 48 : 0; /* addresses have 48 bits */
+	struct lock *l = lock_named(m, p, kind, name);
+
+	if (l)
+		return l;
+	l = lock_name(m, p, kind, name, NULL, code);
+	l->by_place = true;
+	l->place = place;
+	return l;
+}
+
+/* A lock is known by the address of its semaphore, whatever else that word was used for since. */
+static struct lock *lock_of_address(struct model *m, const struct process *p, struct lock *found,
+				    uint64_t addr)
+{
+	struct lock *l = lock_named(m, p, KIND_PY_LOCK, addr);
+
+	if (!l && found->base == addr && !lock_is_python(found) && !found->by_object)
+		l = found;
+	return lock_name(m, p, KIND_PY_LOCK, addr, l, addr);
+}
+
+/* Likewise by its own address, where that is known. */
+static struct lock *lock_of_object(struct model *m, const struct process *p, uint64_t object)
+{
+	struct lock *l = lock_named(m, p, KIND_WAIT_LIST, object);
+
+	if (!l) {
+		l = lock_name(m, p, KIND_WAIT_LIST, object, NULL, object);
+		l->by_object = true;
+	}
+	return l;
+}
+
+static void learn_lock(struct lock *l, const struct frame *place)
+{
+	l->kind = KIND_PY_LOCK;
+	if (!l->place)
+		l->place = place;
+}
+
+static struct lock *find_word_lock(struct model *m, struct process *p, struct lock *found,
+				   uint64_t addr, bool like_semaphore, const struct stack *stack)
+{
+	const struct frame *place;
+	enum lock_kind kind;
+	struct lock *l;
+
+	if (!stack || !may_be_python(found, like_semaphore))
+		return found;
+	kind = pylock_kind(stack, &place);
+	if (kind == KIND_FUTEX)
+		return found;
+	if (kind != KIND_PY_LOCK) {
+		l = lock_of_place(m, p, kind, place);
+	} else if (found->kind == KIND_FUTEX && found->votes[KIND_FUTEX]) {
+		return found; /* its memory was looked at and is no semaphore */
+	} else {
+		l = lock_of_address(m, p, found, addr);
+		learn_lock(l, place);
+	}
+	lock_point(m, l, p, addr);
+	return l;
+}
+
+/* Without a stack and never seen before it is most likely what the thread waited for last there. */
+static struct lock *find_parked(struct model *m, struct process *p, uint64_t addr, uint32_t op,
+				uint64_t object, const struct stack *stack)
+{
+	struct lock *l = lock_named(m, p, KIND_WAIT_LIST, object);
+	struct lock *last = l ? NULL : lock_lookup(m, p, addr, op);
+	const struct frame *place = NULL;
+	enum lock_kind kind = stack ? pylock_kind(stack, &place) : KIND_FUTEX;
+
+	if (kind == KIND_FUTEX && last && last->by_place)
+		return last;
+	if (kind == KIND_FUTEX || kind == KIND_PY_LOCK) {
+		l = lock_of_object(m, p, object);
+		if (kind == KIND_PY_LOCK)
+			learn_lock(l, place);
+	} else {
+		l = lock_of_place(m, p, kind, place);
+	}
+	lock_point(m, l, p, addr);
+	return l;
+}
+
+struct lock *pylock_find(struct model *m, struct process *p, const struct wire_block *b, bool object,
+			 const struct stack *stack)
+{
+	struct lock *l;
+
+	if (object && !lock_in_any_region(p, b->addr)) {
+		l = find_parked(m, p, b->addr, b->op, b->object, stack);
+	} else {
+		l = lock_find(m, p, b->addr, b->op, b->val);
+		l = find_word_lock(m, p, l, b->addr, pylock_like_semaphore(b->op, b->val), stack);
+	}
+	lock_touch(m, l);
+	return l;
+}
+
+struct lock *pylock_learn(struct model *m, struct process *p, const struct wait *w)
+{
+	struct lock *l = w->lock;
+
+	if (l->gil || l->shared)
+		return l;
+	if (w->object)
+		l = find_parked(m, p, w->addr, 0, w->object, w->stack);
+	else
+		l = find_word_lock(m, p, l, w->addr, w->like_semaphore, w->stack);
+	lock_touch(m, l);
+	return l;
+}

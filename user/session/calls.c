@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* calls.c - programs at system calls; see calls.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#include "user/base/fail.h"
+#include "user/session/calls.h"
+#include "user/session/probe.h"
+
+static const struct {
+	const char *prog;
+	const char *tracepoint;
+	bool required;
+} programs[] = {
+	{ "on_enter_futex", "syscalls/sys_enter_futex", true },
+	{ "on_exit_futex", "syscalls/sys_exit_futex", true },
+	{ "on_enter_futex_waitv", "syscalls/sys_enter_futex_waitv", false },
+	{ "on_exit_futex_waitv", "syscalls/sys_exit_futex_waitv", false },
+	{ "on_enter_futex_wait", "syscalls/sys_enter_futex_wait", false },
+	{ "on_exit_futex_wait", "syscalls/sys_exit_futex_wait", false },
+	{ "on_enter_futex_wake", "syscalls/sys_enter_futex_wake", false },
+	{ "on_exit_futex_wake", "syscalls/sys_exit_futex_wake", false },
+	{ "on_enter_futex_requeue", "syscalls/sys_enter_futex_requeue", false },
+	{ "on_exit_futex_requeue", "syscalls/sys_exit_futex_requeue", false },
+};
+_Static_assert(sizeof(programs) / sizeof(programs[0]) == CALLS_MAX, "struct calls has room for all");
+
+static struct bpf_program *find_program(struct bpf_object *obj, size_t row, bool twin)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s", programs[row].prog, twin ? "_2" : "");
+	return bpf_object__find_program_by_name(obj, name);
+}
+
+int calls_choose(struct calls *ret, struct bpf_object *obj, bool twins)
+{
+	int tracefs = probe_tracefs(NULL), missing = 0;
+
+	if (tracefs < 0)
+		return tracefs;
+	ret->twins = twins;
+	for (size_t i = 0; i < CALLS_MAX; i++) {
+		ret->ids[i] = probe_tracepoint(tracefs, programs[i].tracepoint);
+		if (ret->ids[i] < 0 && programs[i].required) {
+			close(tracefs);
+			return ret->ids[i];
+		}
+		missing += ret->ids[i] < 0;
+		for (int twin = 0; ret->ids[i] >= 0 && twin <= twins; twin++)
+			bpf_program__set_autoload(find_program(obj, i, twin), true);
+	}
+	close(tracefs);
+	return missing;
+}
+
+static struct bpf_link *attach(struct bpf_program *prog, int id)
+{
+	int fd = probe_open_tracepoint(id);
+	struct bpf_link *link;
+
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	link = bpf_program__attach_perf_event(prog, fd);
+	if (!link)
+		close(fd);
+	return link;
+}
+
+int calls_attach(const struct calls *c, struct bpf_object *obj, struct bpf_link **links, size_t *n)
+{
+	for (size_t i = 0; i < CALLS_MAX; i++) {
+		for (int twin = 0; c->ids[i] >= 0 && twin <= c->twins; twin++) {
+			struct bpf_link *link = attach(find_program(obj, i, twin), c->ids[i]);
+
+			if (!link)
+				return fail(-errno, "cannot attach to %s", programs[i].tracepoint);
+			links[(*n)++] = link;
+		}
+	}
+	return 0;
+}
+
+bool calls_has(const struct bpf_program *prog, bool *ret_required)
+{
+	const char *name = bpf_program__name(prog);
+
+	for (size_t i = 0; i < CALLS_MAX; i++) {
+		if (strcmp(programs[i].prog, name) != 0)
+			continue;
+		*ret_required = programs[i].required;
+		return true;
+	}
+	return false;
+}

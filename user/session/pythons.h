@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pythons.h - the interpreters that the BPF programs follow, and the clock that samples what runs in
+ * them; private to session.c.
+ */
+#ifndef PARASCOPE_PYTHONS_H
+#define PARASCOPE_PYTHONS_H
+
+#include <stdint.h>
+
+#include "bpf/wire.h"
+
+struct bpf_map;
+struct bpf_program;
+struct pythons;
+
+/* The two maps (bpf/maps.bpf.h), and what user space counts up after each change of python_of. */
+struct pythons *pythons_new(struct bpf_map *pythons, struct bpf_map *python_of,
+			    uint32_t *generation);
+/* -ENOSPC: too many different ones. */
+int pythons_add(struct pythons *p, uint32_t tgid, const struct wire_python *python);
+void pythons_forget(struct pythons *p, uint32_t tgid);
+/*
+ * Run prog on each CPU after each period of time; only once.  CPUs that are offline or come later have
+ * no clock.
+ */
+int pythons_start_clock(struct pythons *p, struct bpf_program *prog, uint64_t period_ns);
+void pythons_free(struct pythons *p); /* NULL is fine; stops the clock */
+
+#endif
