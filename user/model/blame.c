@@ -58,6 +58,8 @@ void lock_charge(struct model *m, struct lock *l, uint64_t ts)
 void lock_sleepers(struct model *m, struct lock *l, int change, uint64_t ts)
 {
 	lock_charge(m, l, ts);
+	if (!l->blocked)
+		l->alone_ns = ts;
 	l->blocked += (uint32_t)change;
 	if (l->blocked > l->max_blocked)
 		l->max_blocked = l->blocked;

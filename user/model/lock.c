@@ -18,6 +18,8 @@
 #include "user/model/word.h"
 
 #define FUTEX_PRIVATE 0x80
+#define FUTEX_CMD_MASK 0x7f
+#define FUTEX_WAIT_BITSET 9
 
 /* Layout of CPython's GIL from its condition variable on, the same in 3.9 - 3.15 on x86-64 and
  * arm64 up to the mutex: cond 48, mutex 40 (48 on arm64). */
@@ -366,10 +368,25 @@ struct party *lock_party(struct model *m, struct lock *l, const struct thread *t
 	return p;
 }
 
+/*
+ * The words of its condition variable that are slept on; which they are depends on the version of
+ * glibc, and the one between them is the variable's own lock.
+ */
+static uint32_t signal_bit(const struct lock *l, uint64_t addr)
+{
+	return addr >= l->base && addr < l->base + GIL_COND_SIZE ? 1u << (addr - l->base) / 4 : 0;
+}
+
+void lock_slept_on(struct lock *l, uint64_t addr, uint32_t op)
+{
+	if (l->gil && (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET)
+		l->gil->signals |= signal_bit(l, addr);
+}
+
 bool lock_releases(const struct lock *l, uint64_t addr)
 {
 	/* wakes on the other words of a GIL belong to taking it as well */
-	return l->kind != KIND_GIL || (addr >= l->base && addr < l->base + GIL_COND_SIZE);
+	return !l->gil || l->gil->signals & signal_bit(l, addr);
 }
 
 /* A condition becomes a hand-off lock by how it is used. */

@@ -53,6 +53,9 @@ void lock_add(struct lock *into, const struct lock *l);
 
 enum lock_class lock_class(const struct lock *l);
 
+/* A thread sleeps on this word of it. */
+void lock_slept_on(struct lock *l, uint64_t addr, uint32_t op);
+
 /* Does a wake on addr let go of the lock (and not of a helper word inside it)? */
 bool lock_releases(const struct lock *l, uint64_t addr);
 

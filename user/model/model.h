@@ -141,6 +141,7 @@ enum gil_off { GIL_HOLDER_ON, GIL_HOLDER_ASLEEP, GIL_HOLDER_PREEMPTED };
 
 /* What only a lock of a runtime has. */
 struct gil {
+	uint32_t signals;	/* bit i: word i is one that its waiters sleep on until it is free */
 	bool free;		/* known to be: nobody is charged */
 	uint64_t holder_tstate; /* holder whose thread is not known yet */
 	uint64_t held_ns;	/* somebody known held it and others waited: wall time */
@@ -184,6 +185,7 @@ struct lock {
 	uint64_t wakes_by_thread, wakes_by_other;
 	struct hist hist;
 	uint32_t blocked, max_blocked; /* threads asleep on it now, at once */
+	uint64_t alone_ns;	       /* when the last one fell asleep that found no other */
 	struct party *parties;
 	struct party rest; /* parties beyond the limit */
 	bool crowded;	   /* there are such */

@@ -55,6 +55,15 @@ static bool is_writers_futex(uint64_t addr)
 	return addr & 4;
 }
 
+/*
+ * Others slept on it all the time since this one was woken.  Had it got the GIL it would have had to
+ * wake one of them to let go of it, which is a system call: released says whether there was one.
+ */
+static bool in_company(const struct thread *t, const struct lock *l)
+{
+	return l->kind == KIND_GIL && l->blocked && l->alone_ns < t->wait.slept_ns;
+}
+
 static bool continues(const struct thread *t, const struct lock *l, uint64_t ts)
 {
 	const struct wait *w = &t->wait;
@@ -63,7 +72,9 @@ static bool continues(const struct thread *t, const struct lock *l, uint64_t ts)
 		return false;
 	if (l->kind == KIND_RWLOCK && w->got_it)
 		return is_writers_futex(w->addr) && soon(t, ts);
-	return lock_class(l) == CLASS_GIL || l->kind == KIND_PY_LOCK ? soon(t, ts) : true;
+	if (lock_class(l) == CLASS_GIL || l->kind == KIND_PY_LOCK)
+		return soon(t, ts) || in_company(t, l);
+	return true;
 }
 
 /* It let go of the GIL a moment ago because it was asked to: the wait began there. */
@@ -156,6 +167,7 @@ void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, b
 	struct wait *w = &t->wait;
 
 	t->python.look = (struct look){ 0 };
+	lock_slept_on(l, b->addr, b->op);
 	if (l->gil && object && note_gil(m, t, l, b, ts)) {
 		sleep_dropping(m, t, l);
 		return;
@@ -383,7 +395,8 @@ static void wait_goes_on(struct thread *t, const struct wire_futex *f)
 /* It was woken on a word of the lock: does it have the lock?  The mutex inside a GIL is not the GIL. */
 static bool takes(const struct lock *l, const struct wait *w)
 {
-	if (!w->got_it || lock_class(l) == CLASS_COND)
+	if (!w->got_it || lock_class(l) == CLASS_COND ||
+	    (l->gil && l->gil->off != GIL_HOLDER_ON)) /* its holder is seen asleep with it */
 		return false;
 	return !l->gil || l->gil->free || lock_releases(l, w->addr);
 }
@@ -446,7 +459,7 @@ static void wake_call(struct model *m, struct thread *t, const struct wire_futex
 	}
 	l->active = true;
 	l->last_ns = f->head.ts_ns;
-	if (!lock_releases(l, f->addr))
+	if (!lock_releases(l, f->addr) )
 		return;
 	if (t->wait.lock == l && t->wait.phase != WAIT_ASLEEP) {
 		t->wait.released = true;
