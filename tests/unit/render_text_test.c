@@ -238,7 +238,7 @@ static void test_gil(void **state)
 	static const char *const lines[] = {
 		"4.85 s  50.0 %      927 x  4713 Thread-1 (consume)    |   4.80 s  50.5 %",
 		"waiting at                                              | held at\n",
-		"7.28 s  75.0 %  Parser.parse_record (parser.py:212)   |   7.13 s  75.0 %  Parser.",
+		"7.28 s  75.0 %  Parser.parse_record (parser.py:212)   |   7.13 s  75.4 %  Parser.",
 		"6.3 %  sha256_file (hash.py:12)              |   446 ms   4.7 %  sha256_file (hash",
 		"|   149 ms   1.6 %  not known  4714 MainThread\n",
 		"most waited:  Parser.parse_record (/srv/billing/app/ingest/parser.py:212); consume (",

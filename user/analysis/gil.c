@@ -80,11 +80,37 @@ static void fill_waits(struct report_gil *ret, const struct lock *l)
 	ret->held_preempted_ns = g->preempted_ns;
 }
 
+static uint64_t thread_cpu_ns(const struct thread *t)
+{
+	return t->have_sums ? t->sums.sums.state_ns[WIRE_ON_CPU] : t->state_ns[WIRE_ON_CPU];
+}
+
+static uint64_t cpu_of_process(const struct process *p, const struct thread_times *times, size_t n)
+{
+	uint64_t ns = p->folded_sums.state_ns[WIRE_ON_CPU];
+
+	for (size_t i = 0; i < n; i++)
+		if (times[i].thread->process == p)
+			ns += thread_cpu_ns(times[i].thread);
+	return ns;
+}
+
+/* CPU time is known exactly; samples only say where it was. */
+static double scale_of(const struct process *p, const struct thread_times *times, size_t n)
+{
+	uint64_t sampled = 0;
+	const struct site *s;
+
+	LL_FOREACH(p->sites, s) sampled += s->ns;
+	return sampled ? (double)cpu_of_process(p, times, n) / (double)sampled : 0;
+}
+
 /* Threads of the process that run no Python count too: they run without the GIL. */
 static void fill_cpu(struct report_gil *ret, const struct found *f,
 		     const struct thread_times *times, size_t n)
 {
-	struct sites without = { .by = SITES_FUNCTIONS };
+	double scale = scale_of(f->process, times, n);
+	struct sites without = { .by = SITES_FUNCTIONS, .scale = scale };
 	const struct site *s;
 
 	LL_FOREACH(f->process->sites, s)
@@ -92,9 +118,9 @@ static void fill_cpu(struct report_gil *ret, const struct found *f,
 		if (s->key.gil != ret->addr && (s->key.gil || !f->first))
 			continue;
 		if (s->key.role == SITE_WITH) {
-			ret->with_ns += s->ns;
+			ret->with_ns += (uint64_t)((double)s->ns * scale);
 		} else {
-			ret->without_ns += s->ns;
+			ret->without_ns += (uint64_t)((double)s->ns * scale);
 			sites_add(&without, s);
 		}
 	}
@@ -197,6 +223,8 @@ void analysis_runtimes(struct report *r, const struct model *m, const struct loc
 	fill_runtimes(r, m);
 	DL_FOREACH(m->all_processes, p)
 	{
+		if (p->sites)
+			running.scale = scale_of(p, times, n);
 		LL_FOREACH(p->sites, s) sites_add(&running, s);
 	}
 	r->running = sites_places(&running, times, n, &r->n_running);

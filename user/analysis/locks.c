@@ -82,7 +82,7 @@ static void fill_party(struct report_party *ret, const struct party *p,
 	ret->name = i < 0 ? "" : times[i].thread->python.name;
 }
 
-/* The parties with the greatest weight; one slot more is left for an unknown one. */
+/* The parties with the greatest weight; two slots more are left, for nobody and for an unknown one. */
 static struct report_party *top_parties(const struct lock *l, uint64_t (*weight)(const struct party *),
 					const struct thread_times *times, size_t n_times,
 					size_t *ret_n)
@@ -98,7 +98,7 @@ static struct report_party *top_parties(const struct lock *l, uint64_t (*weight)
 	qsort(rows, n, sizeof(*rows), by_weight);
 	if (n > ANALYSIS_MAX_PARTIES)
 		n = ANALYSIS_MAX_PARTIES;
-	top = xcalloc(n + 1, sizeof(*top));
+	top = xcalloc(n + 2, sizeof(*top));
 	for (size_t i = 0; i < n; i++) {
 		p = (struct party *)rows[i].party;
 		fill_party(&top[i], p, times, n_times);
@@ -139,6 +139,9 @@ static void fill_holders(struct report_lock *ret, const struct lock *l,
 		return;
 	}
 	ret->top_holders = top_parties(l, as_holder, times, n, &ret->n_top_holders);
+	if (l->gil && l->gil->free_ns)
+		ret->top_holders[ret->n_top_holders++] =
+			(struct report_party){ .name = "nobody yet", .ns = l->gil->free_ns };
 	if (!l->unknown_ns)
 		return;
 	unknown = &ret->top_holders[ret->n_top_holders++];

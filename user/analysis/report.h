@@ -221,7 +221,7 @@ struct report_hist_slot {
 
 /* A thread's part in a lock. */
 struct report_party {
-	uint32_t tid; /* 0: unknown, see why */
+	uint32_t tid; /* 0: unknown, see why; or, with a name and no reason, nobody: it was free */
 	uint32_t pid;
 	char comm[WIRE_COMM_LEN];
 	const char *name; /* as report_thread.name */

@@ -49,7 +49,7 @@ static struct site_entry *add(struct sites *s, const struct stack *stack, uint64
 	e->place = place_of(stack, s->by);
 	if (e->place)
 		e->line = s->by == SITES_FUNCTIONS ? e->place->first : e->place->line;
-	e->ns = ns;
+	e->ns = s->scale > 0 ? (uint64_t)((double)ns * s->scale) : ns;
 	e->nr = -1;
 	s->any_stack |= stack != NULL;
 	return e;

@@ -20,6 +20,7 @@ struct sites {
 	struct site_entry *entries;
 	size_t n, cap;
 	bool any_stack; /* else there is nothing to say */
+	double scale;	/* what is added counts so many times, 0: once */
 };
 
 /* One place; held_ns, max_ns and nr of those that slept with a GIL. */

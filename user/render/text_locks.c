@@ -212,7 +212,7 @@ static void print_places(struct text *t, const struct report_lock *l, const stru
 	struct text_side right = { .heading = "held at",
 				   .sites = g ? g->holding : l->holding,
 				   .n = g ? g->n_holding : l->n_holding,
-				   .total_ns = l->blocked_ns,
+				   .total_ns = l->blocked_ns - (g ? least(g->free_ns, l->blocked_ns) : 0),
 				   .threads = true };
 
 	right.shown = least(right.n, PLACE_ROWS);
@@ -373,6 +373,12 @@ static void print_rest(struct text *t, size_t n, uint64_t wait_ns)
 			   unit_share(wait_ns, t->r->budget.total_ns).s);
 }
 
+/* What was only woken, and by nobody's wait, says nothing. */
+static bool was_waited_for(const struct report_lock *l)
+{
+	return l->wait_ns || l->waits || l->open || l->timeouts || l->interrupted || l->again;
+}
+
 static void print_section(struct text *t, const struct section *s)
 {
 	const struct report *r = t->r;
@@ -383,7 +389,7 @@ static void print_section(struct text *t, const struct section *s)
 	for (size_t i = 0; i < r->n_locks; i++) {
 		const struct report_lock *l = &r->locks[i];
 
-		if (is_contention(l) != s->contention)
+		if (is_contention(l) != s->contention || !was_waited_for(l))
 			continue;
 		if (!blocks)
 			text_heading(t, s->heading, s->note);

@@ -12,7 +12,9 @@ void text_party_name(struct buf *out, const struct text *t, const struct report_
 		     const struct report_lock *l)
 {
 	if (!p->tid) {
-		buf_puts(out, p->why ? "unknown, see below" : "unknown");
+		const char *name = p->name && *p->name ? p->name : "unknown";
+
+		buf_puts(out, p->why ? "unknown, see below" : name);
 		return;
 	}
 	/* Ids first: they must survive when the name is cut. */
