@@ -29,7 +29,8 @@ start_hostile() {
 		        with lock:
 		            time.sleep(0.002)
 		for name in names:
-		    threading.Thread(target=work, args=(name,), daemon=True).start()
+		    threading.Thread(target=work, args=(name,), daemon=True,
+		                     name=name.decode("utf-8", "surrogateescape")).start()
 		with open("/proc/self/comm", "wb") as f:
 		    f.write(b"\x1b[2J\n\xff\xc2\x9b")
 		time.sleep(0.3)
