@@ -29,7 +29,8 @@ static void print_hands(struct text *t, const struct report_gil *g, int indent)
 	struct text_flow f = { .t = t, .indent = indent, .hang = 2 };
 	double secs = (double)t->r->window_ns / 1e9, rate = unit_ratio((double)g->handoffs, secs);
 
-	text_flow(&f, "handed over %s times (%s /s)", unit_count(g->handoffs).s,
+	text_flow(&f, "handed over %s time%s (%s /s)", unit_count(g->handoffs).s,
+		  g->handoffs == 1 ? "" : "s",
 		  unit_decimal(rate, rate < 9.95 ? 1 : 0).s);
 	if (g->interval_ns)
 		text_flow(&f, "forced by the switch interval of %s: %s", unit_ns(g->interval_ns).s,
@@ -81,7 +82,8 @@ static void print_convoy(struct text *t, const struct report_gil *g, int indent)
 		  unit_ns(g->convoy_p50_ns).s);
 	text_flow(&f, "p99 %s", unit_ns(g->convoy_p99_ns).s);
 	text_flow(&f, "max %s", unit_ns(g->convoy_max_ns).s);
-	text_flow(&f, "%s times", unit_count(g->convoy_count).s);
+	text_flow(&f, "%s time%s", unit_count(g->convoy_count).s,
+		  g->convoy_count == 1 ? "" : "s");
 	text_flow_end(&f);
 }
 
