@@ -17,6 +17,7 @@
 #include "user/session/frames.h"
 #include "user/session/runtimes.h"
 #include "user/session/session.h"
+#include "user/session/sleepers.h"
 
 #define MAX_OPEN 512	 /* interpreters whose memory is held open: a descriptor each */
 #define MAX_REGIONS 64	 /* GILs of one process */
@@ -24,7 +25,6 @@
 #define LOOK_EVERY_NS 20000000
 #define MAX_NAMED 4096	 /* threads whose name is looked up */
 #define NAME_LOOKS 20
-#define MAX_THREADS 16384 /* of one process that may have slept before we came */
 
 struct named {
 	uint32_t tid, tgid;
@@ -33,16 +33,6 @@ struct named {
 	bool placed;	/* its turn in the stream has come: the name can follow */
 	bool untold;
 	char name[sizeof(((struct wire_name *)0)->name)];
-	UT_hash_handle hh;
-};
-
-/* A thread that slept when it was first seen, until its turn in the stream has come. */
-struct sleeper {
-	uint32_t tid;
-	struct wire_pythread thread;
-	struct wire_stack stack; /* n 0: none */
-	struct wire_block block;
-	bool object;
 	UT_hash_handle hh;
 };
 
@@ -57,8 +47,6 @@ struct process {
 	size_t n_gils;
 	bool more_gils; /* a thread has one that is not among them */
 	struct wire_runtime status; /* of one that was refused */
-	struct cpython_tstate *threads; /* as they were when it was found; NULL: not asked for */
-	int n_threads;
 	UT_hash_handle hh;
 };
 
@@ -68,7 +56,7 @@ struct runtimes {
 	struct session *session;
 	bool stacks;
 	struct process *processes;
-	struct sleeper *sleepers;
+	struct sleepers *sleepers;
 	struct named *names;
 	struct frames *frames;
 	size_t n_open;
@@ -81,6 +69,7 @@ struct runtimes *runtimes_new(trace_sink sink, void *ctx)
 	r->sink = sink;
 	r->ctx = ctx;
 	r->frames = frames_new();
+	r->sleepers = sleepers_new();
 	return r;
 }
 
@@ -119,8 +108,6 @@ static void close_runtime(struct runtimes *r, struct process *p)
 	p->refused = p->told = false;
 	p->n_gils = 0;
 	p->more_gils = true;
-	free(p->threads);
-	p->threads = NULL;
 }
 
 /* --- finding --------------------------------------------------------------------------------- */
@@ -432,103 +419,47 @@ int runtimes_finish(struct runtimes *r)
 
 /* --- threads that slept when they were first seen --------------------------------------------- */
 
-/* The oldest state of this thread: a newer one may be another's that has not begun. */
-static const struct cpython_tstate *find_tstate(struct process *p, uint64_t thread_pointer)
-{
-	const struct cpython_tstate *found = NULL;
-
-	if (!p->threads) {
-		p->threads = xcalloc(MAX_THREADS, sizeof(*p->threads));
-		p->n_threads = cpython_threads(p->py, p->threads, MAX_THREADS);
-	}
-	for (int i = 0; i < p->n_threads; i++)
-		if (thread_pointer && p->threads[i].thread_id == thread_pointer)
-			found = &p->threads[i];
-	return found;
-}
-
 void runtimes_peek_sleeper(struct runtimes *r, const struct wire_task *rec)
 {
-	struct process *p = find_process(r, rec->tgid);
-	const struct cpython_tstate *t = NULL;
-	struct sleeper *s;
+	const struct process *p = find_process(r, rec->tgid);
+	const struct sleeper *s = NULL;
 
-	if (p && p->py && HASH_COUNT(r->sleepers) < MAX_THREADS)
-		t = find_tstate(p, rec->thread_pointer);
-	if (!t)
+	if (p && p->py)
+		s = sleepers_look(r->sleepers, p->py, rec, r->stacks);
+	if (!s)
 		return;
-	s = xcalloc(1, sizeof(*s));
-	s->tid = rec->head.tid;
-	s->thread = (struct wire_pythread){
-		.head = { rec->head.ts_ns, rec->head.tid, WIRE_PYTHREAD, sizeof(s->thread) },
-		.tstate = t->addr,
-		.gil = t->gil,
-		.tgid = rec->tgid,
-	};
-	s->block = rec->block;
-	if (rec->state == WIRE_FUTEX_WAIT)
-		s->object = cpython_object(p->py, t, rec->sp, &s->block);
-	if (r->stacks && cpython_stack(p->py, t, &s->stack))
-		s->stack.n = 0;
-	HASH_ADD(hh, r->sleepers, tid, sizeof(s->tid), s);
 	runtimes_peek_thread(r, &s->thread);
 	runtimes_peek_stack(r, &s->stack);
 }
 
-static int tell_stack(struct runtimes *r, struct sleeper *s, uint64_t ts_ns)
+static int tell_sleeping(struct runtimes *r, const struct sleeper *s)
 {
-	struct wire_sample sample = { .head = { ts_ns, s->tid, WIRE_SAMPLE, sizeof(sample) },
-				      .stack = s->stack.id,
-				      .addr = s->block.addr,
-				      .why = WIRE_SAMPLE_WAIT };
-	int err;
+	int err = r->sink(r->ctx, &s->awake.head);
 
-	s->stack.head.ts_ns = ts_ns;
-	err = runtimes_tell_stack(r, &s->stack);
 	if (!err)
-		err = r->sink(r->ctx, &s->stack.head);
-	return err ? err : r->sink(r->ctx, &sample.head);
-}
-
-/* As if it had gone to sleep in the moment when it was first seen. */
-static int tell_sleep(struct runtimes *r, struct sleeper *s, const struct wire_task *rec)
-{
-	struct wire_switch sleep = { .head = { rec->head.ts_ns, s->tid, WIRE_SWITCH, sizeof(sleep) },
-				     .cpu = rec->cpu,
-				     .prev_state = rec->state,
-				     .flags = WIRE_SWITCH_BLOCK | WIRE_SWITCH_FOUND,
-				     .block = s->block };
-
-	if (s->object)
-		sleep.flags |= WIRE_SWITCH_OBJECT;
-	return r->sink(r->ctx, &sleep.head);
-}
-
-int runtimes_tell_sleeper(struct runtimes *r, const struct wire_task *rec)
-{
-	struct wire_task task = *rec;
-	struct sleeper *s;
-	int err;
-
-	HASH_FIND(hh, r->sleepers, &rec->head.tid, sizeof(rec->head.tid), s);
-	if (!s)
-		return r->sink(r->ctx, &rec->head);
-	task.state = WIRE_ON_CPU;
-	task.flags &= (__u8)~WIRE_TASK_BLOCKED;
-	memset(&task.block, 0, sizeof(task.block));
-	task.thread_pointer = task.sp = 0;
-	err = r->sink(r->ctx, &task.head);
-	if (!err)
-		err = runtimes_tell_process(r, rec->tgid);
+		err = runtimes_tell_process(r, s->thread.tgid);
 	if (!err)
 		err = r->sink(r->ctx, &s->thread.head);
 	if (!err)
 		err = runtimes_tell_thread(r, &s->thread);
-	if (!err && s->stack.n && rec->state == WIRE_FUTEX_WAIT)
-		err = tell_stack(r, s, rec->head.ts_ns);
-	if (!err)
-		err = tell_sleep(r, s, rec);
-	HASH_DEL(r->sleepers, s);
+	if (!err && s->stack.n) {
+		err = runtimes_tell_stack(r, &s->stack);
+		if (!err)
+			err = r->sink(r->ctx, &s->stack.head);
+		if (!err)
+			err = r->sink(r->ctx, &s->sample.head);
+	}
+	return err ? err : r->sink(r->ctx, &s->sleep.head);
+}
+
+int runtimes_tell_sleeper(struct runtimes *r, const struct wire_task *rec)
+{
+	struct sleeper *s = sleepers_take(r->sleepers, rec->head.tid);
+	int err;
+
+	if (!s)
+		return r->sink(r->ctx, &rec->head);
+	err = tell_sleeping(r, s);
 	free(s);
 	return err;
 }
@@ -556,7 +487,6 @@ uint64_t runtimes_unknown(const struct runtimes *r)
 void runtimes_free(struct runtimes *r)
 {
 	struct process *p, *next_process;
-	struct sleeper *s, *next_sleeper;
 	struct named *n, *next_named;
 
 	if (!r)
@@ -567,16 +497,12 @@ void runtimes_free(struct runtimes *r)
 		HASH_DEL(r->processes, p);
 		free(p);
 	}
-	HASH_ITER(hh, r->sleepers, s, next_sleeper)
-	{
-		HASH_DEL(r->sleepers, s);
-		free(s);
-	}
 	HASH_ITER(hh, r->names, n, next_named)
 	{
 		HASH_DEL(r->names, n);
 		free(n);
 	}
 	frames_free(r->frames);
+	sleepers_free(r->sleepers);
 	free(r);
 }
