@@ -43,7 +43,7 @@ PACKAGES = $(shell sed -e '/^\#/d' $(if $(VM),,-e '/\[vm\]/d') -e 's/[[:space:]]
 MISSING  = $(shell dpkg-query -W -f '$${db:Status-Status} $${Package}\n' $(PACKAGES) 2>/dev/null \
 	| sed -n 's/^installed //p' | sort -u | comm -13 - <(printf '%s\n' $(PACKAGES) | sort -u))
 
-.PHONY: all help deps deps-vm demo check check-vm arm64 lint bench-bpf install uninstall clean \
+.PHONY: all help deps deps-vm demo check check-vm check-python arm64 lint bench-bpf install uninstall clean \
 	vmlinux-check FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -54,6 +54,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo 'Knobs: V=1 (show commands) DEBUG=1 (-O0) SAN=1 (address and undefined sanitizers)'
 	@echo '       WERROR=1 CC= CLANG= BPFTOOL= prefix= DESTDIR= ONLY="unit cli" KERNELS="6.1 newest"'
+	@echo '       PYTHONS="3.9 3.1?"'
 
 deps: ## install what is missing (Debian packages of .packages)
 	@missing="$(MISSING)"; [ -z "$$missing" ] && exit 0; \
@@ -79,6 +80,10 @@ KERNELS ?= 6.1 6.12 newest 6.1-arm64 6.12-arm64 5.10 6.1-locked
 check-vm: deps-vm ## load and truth tests under other kernels in QEMU (KERNELS="6.1 6.12 ...")
 	@$(MAKE) --no-print-directory all tests-build $(if $(findstring arm64,$(KERNELS)),arm64)
 	@KERNELS="$(KERNELS)" tests/run.sh $(O) vm
+
+check-python: deps ## truth tests with CPython 3.9 - 3.15 (PYTHONS="3.1? pyenv-*"; root)
+	@$(MAKE) --no-print-directory all
+	@PYTHONS="$(PYTHONS)" tests/run.sh $(O) python
 
 arm64: deps-vm ## cross-compile into .output/arm64
 	@sysroot=$$(tests/vm/cache.sh root arm64) || { echo "$$sysroot" >&2; exit 1; }; \

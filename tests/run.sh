@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # run.sh BUILD [ONLY...] - every test, each kind in its own runner, all speaking TAP; one closing
-# line.  ONLY: lint unit fixtures bpf cli truth (default: all of these) vm (kernels of $KERNELS).  A log
-# is shown only on failure.
+# line.  ONLY: lint unit fixtures bpf cli truth (default: all of these), vm (kernels of $KERNELS), python
+# (interpreters of $PYTHONS, default: all).  A log is shown only on failure.
 set -u
 build=$(realpath "${1:-.output}")
 shift
@@ -46,6 +46,19 @@ needs_root() { # kind
 	return 1
 }
 
+python() { # interpreter
+	local version t
+	if ! version=$(/usr/bin/python3 tests/python/interpreters.py check "$1" 2>&1); then
+		echo "  python $1: skipped, $version"
+		skipped=$((skipped + 1))
+		return
+	fi
+	echo "  python $1 is $version"
+	for t in gil pyfind pylocks pystacks pyverdict; do
+		PARASCOPE_PYTHON=$1 run "$1-$t" 400 /usr/bin/python3 "tests/truth/truth_$t.py" "$build"
+	done
+}
+
 export CMOCKA_MESSAGE_OUTPUT=TAP PARASCOPE_BUILD=$build PYTHONDONTWRITEBYTECODE=1
 for kind in $kinds; do
 	case $kind in
@@ -60,6 +73,9 @@ for kind in $kinds; do
 	done ;;
 	truth) needs_root truth && for t in tests/truth/truth_*.py; do
 		run "$(basename "$t" .py)" 400 /usr/bin/python3 "$t" "$build"
+	done ;;
+	python) needs_root python && for i in $(/usr/bin/python3 tests/python/interpreters.py list ${PYTHONS-}); do
+		python "$i"
 	done ;;
 	vm) for k in ${KERNELS:-6.1}; do
 		run "vm-$k" 1800 tests/vm/vm.sh "$build" "$k"

@@ -472,6 +472,11 @@ def test(function):
     return function
 
 
+def registered():
+    """How many tests there are."""
+    return len(_tests)
+
+
 def cases(function, names):
     """Register one test for each name: function(check, name)."""
     for name in names:

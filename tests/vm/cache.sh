@@ -6,22 +6,10 @@
 #   kernel NAME  a row of the table `kernels`: kernel (for QEMU), btf (its types), release (its version)
 set -eu
 here=$(dirname "$(realpath "$0")")
+. "$here/cached.sh"
 cache=${PARASCOPE_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/parascope-vm}
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock 9
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-
-give_up() {
-	echo "$1"
-	exit 77
-}
-
-fetch() { # FOLDER SUITE ...
-	"$here/fetch.sh" "$@" >"$log" 2>&1 && return
-	give_up "cannot fetch packages of $2: $(grep -aiE '^E:|error|cannot|not found' "$log" | head -1)"
-}
+cache_open "$cache" "$log"
 
 # The guest has the libraries that the build was made with: those of this system's suite.  The first
 # row is what tests need; what they depend on comes by itself.
