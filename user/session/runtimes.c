@@ -222,7 +222,7 @@ static int tell_regions(struct runtimes *r, struct process *p)
 		regions[i].head.ts_ns = session_now_ns();
 		err = r->sink(r->ctx, &regions[i].head);
 	}
-	p->more_gils = false;
+	p->more_gils = n == -EAGAIN;
 	return err;
 }
 
