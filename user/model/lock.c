@@ -383,6 +383,11 @@ void lock_slept_on(struct lock *l, uint64_t addr, uint32_t op)
 		l->gil->signals |= signal_bit(l, addr);
 }
 
+bool lock_signals(const struct lock *l, uint64_t addr)
+{
+	return l->gil && (addr == l->base + 16 || addr == l->base + 20);
+}
+
 bool lock_releases(const struct lock *l, uint64_t addr)
 {
 	/* wakes on the other words of a GIL belong to taking it as well */

@@ -56,6 +56,12 @@ enum lock_class lock_class(const struct lock *l);
 /* A thread sleeps on this word of it. */
 void lock_slept_on(struct lock *l, uint64_t addr, uint32_t op);
 
+/*
+ * Is this a word of a GIL that only one sleeps on who is about to wake another?  Up to glibc 2.40
+ * pthread_cond_signal() waits on __g_refs until those of the former group are gone.
+ */
+bool lock_signals(const struct lock *l, uint64_t addr);
+
 /* Does a wake on addr let go of the lock (and not of a helper word inside it)? */
 bool lock_releases(const struct lock *l, uint64_t addr);
 

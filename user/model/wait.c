@@ -64,7 +64,7 @@ static bool in_company(const struct thread *t, const struct lock *l)
 	return l->kind == KIND_GIL && l->blocked && l->alone_ns < t->wait.slept_ns;
 }
 
-static bool continues(const struct thread *t, const struct lock *l, uint64_t ts)
+static bool continues(const struct thread *t, const struct lock *l, uint64_t ts, bool sleeps)
 {
 	const struct wait *w = &t->wait;
 
@@ -73,7 +73,7 @@ static bool continues(const struct thread *t, const struct lock *l, uint64_t ts)
 	if (l->kind == KIND_RWLOCK && w->got_it)
 		return is_writers_futex(w->addr) && soon(t, ts);
 	if (lock_class(l) == CLASS_GIL || l->kind == KIND_PY_LOCK)
-		return soon(t, ts) || in_company(t, l);
+		return soon(t, ts) || (sleeps && in_company(t, l));
 	return true;
 }
 
@@ -168,7 +168,7 @@ void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, b
 
 	t->python.look = (struct look){ 0 };
 	lock_slept_on(l, b->addr, b->op);
-	if (l->gil && object && note_gil(m, t, l, b, ts)) {
+	if (l->gil && ((object && note_gil(m, t, l, b, ts)) || lock_signals(l, b->addr))) {
 		sleep_dropping(m, t, l);
 		return;
 	}
@@ -176,7 +176,7 @@ void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, b
 		l->rewaits++;
 	if (w->phase == WAIT_ASLEEP && w->lock == l) {
 		/* slept, was interrupted inside the call and sleeps again */
-	} else if (continues(t, l, ts)) {
+	} else if (continues(t, l, ts, true)) {
 		w->between_ns += w->after_ns;
 	} else {
 		wait_begin(m, t, l, ts);
@@ -431,7 +431,7 @@ static void wait_returned(struct model *m, struct thread *t, const struct wire_f
 	/* did not sleep: EAGAIN, a race won, or the record of the sleep was lost */
 	l = lock_find(m, t->process, f->addr, f->op, f->val);
 	count_result(m, l, f);
-	if (w->phase == WAIT_RETURNED && w->lock == l && continues(t, l, ts))
+	if (w->phase == WAIT_RETURNED && w->lock == l && continues(t, l, ts, false))
 		wait_goes_on(t, f);
 }
 
