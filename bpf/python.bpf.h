@@ -12,7 +12,8 @@
 #define PYTHON_THREADS_MAX 8192 /* looked through to find a thread */
 #define PYTHON_THREADS_FEW 128	 /* ... on a kernel without bpf_loop() */
 #define PYTHON_FRAMES_FEW 16	 /* read of a stack, there */
-#define PYTHON_RETRY_NS 1000000 /* after a look that did not find it, doubled each time */
+#define PYTHON_RETRY_NS 50000 /* after a look that did not find it, doubled each time... */
+#define PYTHON_RETRIES 14     /* ... up to 0.8 s: a native thread is never found */
 #define PYTHON_PARK_NEAR 4096	/* a parked thread's semaphore lies so near to its stack pointer */
 
 /* struct _gil_runtime_state, without what free-threaded builds have in front: cpython_layout.h */
@@ -173,7 +174,7 @@ __noinline __u64 python_self(struct thread *t, __u64 now)
 	tstate = python_find(t->python, self);
 	if (!tstate) {
 		t->tstate = t->gil = 0;
-		if (t->python_tries < 10)
+		if (t->python_tries < PYTHON_RETRIES)
 			t->python_tries++;
 		t->python_retry_ns = now + ((__u64)PYTHON_RETRY_NS << t->python_tries);
 		return 0;

@@ -2,7 +2,8 @@
 """Shared by the tests of live interpreters: which interpreters, the programs of tests/python, reading
 what a report says about Python.
 
-PARASCOPE_PYTHON names interpreters of tests/python/interpreters (default: the system's).
+PARASCOPE_PYTHON names interpreters of tests/python/interpreters.  Without it the system's is taken, and
+only the tests that tell most for their time.
 """
 import json
 import os
@@ -19,6 +20,7 @@ sys.path.insert(0, os.path.join(lib.ROOT, "tests", "python"))
 import interpreters  # noqa: E402  pylint: disable=wrong-import-position
 
 CHOSEN = os.environ.get("PARASCOPE_PYTHON", "system").split()
+SHORT = "PARASCOPE_PYTHON" not in os.environ
 # struct _gil_runtime_state: `switch_number` is before the condition, where the report's addr begins
 SWITCH_NUMBER = 24 - 32
 SETTLE_S = 0.2  # until threads that compute have all had the GIL
@@ -51,11 +53,12 @@ def nothing(_check):
     raise Skip(f"none here make sense for {' '.join(CHOSEN)}")
 
 
-def each(function, *parameters, but=()):
+def each(function, *parameters, but=(), short=None):
     """Register function(check, interpreter, parameter...) for each chosen interpreter and each tuple of
-    parameters.  but: interpreters that it makes no sense for."""
+    parameters.  but: interpreters that it makes no sense for; short: how many of the tuples are enough
+    for the short tests, None: all."""
     for name in (n for n in CHOSEN if n not in but):
-        for given in parameters or ((),):
+        for given in (parameters or ((),))[:short if SHORT else None]:
             def one(check, _name, name=name, given=given):
                 function(check, get(name), *given)
             one.__name__, one.__doc__ = function.__name__, function.__doc__
@@ -114,8 +117,9 @@ class Program:
         """As a report names it: 3.9 and 3.10 do not have their patch level in memory."""
         v = self.ready["hexversion"]
         major, minor, micro = v >> 24, v >> 16 & 255, v >> 8 & 255
-        text = f"{major}.{minor}" if minor < 11 else f"{major}.{minor}.{micro}"
-        return f"CPython {text}"
+        if self.ready["free_threaded"]:
+            return f"CPython {major}.{minor}t"
+        return f"CPython {major}.{minor}" + (f".{micro}" if minor >= 11 else "")
 
     def switches(self):
         """CPython's own count of the GIL's changes of hands."""

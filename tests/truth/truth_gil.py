@@ -21,7 +21,7 @@ def handoffs(check, interpreter, threads, interval):
     program = endless(interpreter, "spin.py", "--threads", threads, "--interval", interval)
     attach = Attach([program.pid])
     begin, before = time.monotonic_ns(), program.switches()
-    time.sleep(2.5)
+    time.sleep(2.0)
     after, finish = program.switches(), time.monotonic_ns()
     report = attach.report()
     program.truth()
@@ -40,12 +40,13 @@ def handoffs(check, interpreter, threads, interval):
     check.equal(gil["interval_ns"], round(interval * 1e9), "switch interval")
 
 
-each(handoffs, (2, 0.005), (4, 0.005), (16, 0.005), (4, 0.0005))
+NO_GIL = ("free-threaded",)
+each(handoffs, (4, 0.005), (16, 0.005), (2, 0.005), (4, 0.0005), but=NO_GIL, short=2)
 
 
 def waiting(check, interpreter):
     """four threads that count: what they do not run, they wait for the GIL or for a CPU"""
-    report, truth, program = watch(interpreter, "spin.py", "--threads", 4, seconds=2.0)
+    report, truth, program = watch(interpreter, "spin.py", "--threads", 4, seconds=1.5)
     check.complete(report)
     gil, workers = gil_of(report, program), tids_of(truth)
     lock = lock_of(report, gil)
@@ -70,12 +71,12 @@ def waiting(check, interpreter):
                    f"share of thread {row['tid']}")
 
 
-each(waiting)
+each(waiting, but=NO_GIL)
 
 
 def where(check, interpreter):
     """their waits, holds and CPU time are in the function that counts"""
-    report, truth, program = watch(interpreter, "spin.py", "--threads", 4, seconds=3.0)
+    report, truth, program = watch(interpreter, "spin.py", "--threads", 4, seconds=2.0)
     gil = gil_of(report, program)
     loop = program.line_of("while not told.stopping")
     for what, sites in (("waiting", lock_of(report, gil)["sites"]), ("holding", gil["holding"]),
@@ -99,12 +100,12 @@ def where(check, interpreter):
                f"{quality['samples_unread']} of {quality['samples']} samples without a stack")
 
 
-each(where)
+each(where, but=NO_GIL)
 
 
 def asleep(check, interpreter):
     """threads that only sleep do not wait for the GIL"""
-    report, truth, _ = watch(interpreter, "sleeper.py", seconds=2.0)
+    report, truth, _ = watch(interpreter, "sleeper.py", seconds=1.5)
     check.complete(report)
     workers = tids_of(truth)
     waited = states(report, workers, "gil")

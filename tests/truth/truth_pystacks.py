@@ -2,8 +2,7 @@
 """Which Python function runs: shares of CPU time against what the program measured, and deep stacks."""
 import math
 
-
-from pylib import each, main, site_ns, watch
+from pylib import SHORT, each, main, site_ns, watch
 
 # Samples are taken by time, so a share is as exact as their number allows: four standard deviations.
 SIGMAS = 4
@@ -15,16 +14,27 @@ def short(name, program):
     return name.rpartition(".")[2] if old else name
 
 
+def callers(check, report, program):
+    """A stack goes through C code: sort keys, generators, coroutines in an event loop."""
+    wanted = {"sort_key": "callback", "generator": "from_generator", "coroutine": "outer",
+              "inner_of.<locals>.inner": "inner_of", "f": "take_turns"}
+    for inner, outer in wanted.items():
+        stacks = [s["stack"] for s in report["running"] if s["function"] == short(inner, program)]
+        check.that(stacks and all(f"{outer} (" in s for s in stacks),
+                   f"{inner} is not called by {outer}: {[s[:200] for s in stacks]}")
+
+
 def shares(check, interpreter):
-    """functions, methods, generators, coroutines, callbacks: each has its share"""
-    report, truth, program = watch(interpreter, "shares.py", seconds=8.0)
+    """functions, methods, generators, coroutines, callbacks: each has its share and its caller"""
+    report, truth, program = watch(interpreter, "shares.py", seconds=4.0 if SHORT else 8.0)
     check.complete(report)
+    callers(check, report, program)
     spent = {}
     for name, ns in truth["threads"][0]["spent"].items():
         spent[short(name, program)] = spent.get(short(name, program), 0) + ns
     total, sampled = sum(spent.values()), site_ns(report["running"])
     number = sum(s["samples"] for s in report["running"])
-    if not check.that(number >= 100, f"only {number} samples"):
+    if not check.that(number >= 50, f"only {number} samples"):
         return
     got = {}
     for site in report["running"]:
@@ -41,20 +51,9 @@ def shares(check, interpreter):
                f"{[(n, ns) for n, ns in got.items() if n not in spent][:6]}")
 
 
-def callers(check, interpreter):
-    """a stack goes through C code: sort keys, generators, coroutines in an event loop"""
-    report, _, program = watch(interpreter, "shares.py", seconds=4.0)
-    wanted = {"sort_key": "callback", "generator": "from_generator", "coroutine": "outer",
-              "inner_of.<locals>.inner": "inner_of", "f": "take_turns"}
-    for inner, outer in wanted.items():
-        stacks = [s["stack"] for s in report["running"] if s["function"] == short(inner, program)]
-        check.that(stacks and all(f"{outer} (" in s for s in stacks),
-                   f"{inner} is not called by {outer}: {[s[:200] for s in stacks]}")
-
-
 def deep(check, interpreter):
     """a recursion 5,000 deep: the innermost function is right, and the stack is marked as cut"""
-    report, _, _ = watch(interpreter, "deep.py", seconds=2.0)
+    report, _, _ = watch(interpreter, "deep.py", seconds=1.0 if SHORT else 2.0)
     check.complete(report)
     running = report["running"]
     total = site_ns(running)
@@ -66,7 +65,6 @@ def deep(check, interpreter):
 
 
 each(shares)
-each(callers)
 each(deep)
 
 main()

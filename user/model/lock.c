@@ -388,6 +388,11 @@ bool lock_signals(const struct lock *l, uint64_t addr)
 	return l->gil && (addr == l->base + 16 || addr == l->base + 20);
 }
 
+bool lock_given_up(const struct lock *l, uint64_t addr, uint32_t op)
+{
+	return l->gil && (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET && !signal_bit(l, addr);
+}
+
 bool lock_releases(const struct lock *l, uint64_t addr)
 {
 	/* wakes on the other words of a GIL belong to taking it as well */

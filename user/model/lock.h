@@ -62,6 +62,12 @@ void lock_slept_on(struct lock *l, uint64_t addr, uint32_t op);
  */
 bool lock_signals(const struct lock *l, uint64_t addr);
 
+/*
+ * Only who has let go of a GIL sleeps on its second condition, until another one has it; the mutexes
+ * are slept on without a bitset.
+ */
+bool lock_given_up(const struct lock *l, uint64_t addr, uint32_t op);
+
 /* Does a wake on addr let go of the lock (and not of a helper word inside it)? */
 bool lock_releases(const struct lock *l, uint64_t addr);
 

@@ -209,6 +209,8 @@ void python_leave(struct model *m, struct thread *t, const struct wire_switch *s
 		leave_with_gil(m, t, l, s, ts);
 	else if (!waits && !(s->flags & WIRE_SWITCH_HEALED) && l->holder_id == t->id)
 		lock_hold(m, l, NULL, ts);
+	if (!(s->flags & WIRE_SWITCH_GIL) && s->prev_state == WIRE_PREEMPTED)
+		wait_not_over(t, l, ts);
 }
 
 void python_enter(struct model *m, struct thread *t, uint64_t ts)

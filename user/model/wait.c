@@ -49,6 +49,12 @@ static bool soon(const struct thread *t, uint64_t ts)
 	return thread_on_cpu_ns(t, ts) - t->wait.on_cpu_at_end_ns < MODEL_REWAIT_NS;
 }
 
+void wait_not_over(struct thread *t, const struct lock *l, uint64_t ts)
+{
+	if (t->wait.phase == WAIT_RETURNED && t->wait.lock == l)
+		t->wait.on_cpu_at_end_ns = thread_on_cpu_ns(t, ts);
+}
+
 /* The second word of a rwlock; the first, __wrphase_futex, is 8-aligned (word.c). */
 static bool is_writers_futex(uint64_t addr)
 {
@@ -176,7 +182,7 @@ void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, b
 		l->rewaits++;
 	if (w->phase == WAIT_ASLEEP && w->lock == l) {
 		/* slept, was interrupted inside the call and sleeps again */
-	} else if (continues(t, l, ts, true)) {
+	} else if (continues(t, l, ts, true) && !lock_given_up(l, b->addr, b->op)) {
 		w->between_ns += w->after_ns;
 	} else {
 		wait_begin(m, t, l, ts);

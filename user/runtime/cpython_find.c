@@ -470,6 +470,16 @@ static int explain_empty(const struct process *p)
 	return p->text.len ? 0 : fail(-EAGAIN, "thread %d has no memory", p->pid);
 }
 
+/*
+ * The program that runs is the dynamic loader, called by name: it has yet to map the one that it was
+ * asked for.
+ */
+static bool is_loader(const struct mapping *program)
+{
+	return program && (!strncmp(base_name(program->path), "ld-", 3) ||
+			   !strncmp(base_name(program->path), "ld.so", 5));
+}
+
 static int search(struct process *p)
 {
 	int n;
@@ -492,6 +502,8 @@ static int search(struct process *p)
 	}
 	if (p->awaits)
 		return fail(-EAGAIN, "process %d has not loaded its libpython yet", p->pid);
+	if (is_loader(find_program(p)))
+		return fail(-EAGAIN, "process %d has not loaded its program yet", p->pid);
 	return 0;
 }
 

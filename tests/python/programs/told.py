@@ -59,6 +59,7 @@ def options(add=lambda parser: None):
         sys.setswitchinterval(_options.interval)
     if _options.time is None:
         say(ready={"pid": os.getpid(), "hexversion": sys.hexversion,
+                   "free_threaded": gilwords.free_threaded(),
                    "gil": 0 if _options.blind else gilwords.address()})
         gate("go")
     return _options
