@@ -155,8 +155,17 @@ static __always_inline void block_read_word(struct wire_block *b)
 	b->aux = words[2];
 }
 
+static __always_inline bool word_seen(const struct thread *t, __u64 key)
+{
+#pragma unroll
+	for (int i = 0; i < WORDS_SEEN; i++)
+		if (t->words_seen[i] == key)
+			return true;
+	return false;
+}
+
 /*
- * Describe the memory around a word the first time the current thread sleeps on it; key: its address,
+ * Describe the memory around a word, the first time the current thread sleeps on it; key: its address,
  * or that of the lock that is meant.
  */
 __noinline int word_describe(struct thread *t, struct wire_block *b, __u64 key, __u64 now)
@@ -169,11 +178,6 @@ __noinline int word_describe(struct thread *t, struct wire_block *b, __u64 key, 
 	if (!t || !b)
 		return 0;
 	base = b->addr & ~7ULL;
-
-#pragma unroll
-	for (int i = 0; i < WORDS_SEEN; i++)
-		if (t->words_seen[i] == key)
-			return 0;
 	if (config.sample_ns && t->python) /* it tells what the word is for */
 		sample(t, now, 0, b->addr, SAMPLE_HOW(WIRE_SAMPLE_WAIT, SCRATCH_SWITCH));
 	w = emit_begin(now, t->tid, WIRE_WORD, sizeof(*w));

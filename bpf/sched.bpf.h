@@ -22,6 +22,7 @@ static __always_inline void sleep_on_word(struct thread *t, struct task_struct *
 					  struct wire_block *block, __u8 *flags)
 {
 	int known = PYTHON_WORD_OTHER;
+	__u64 key;
 
 	block->nr = NR_futex;
 	block->addr = t->futex.addr;
@@ -34,10 +35,11 @@ static __always_inline void sleep_on_word(struct thread *t, struct task_struct *
 		*flags |= WIRE_SWITCH_OBJECT;
 	else
 		block_read_word(block);
+	key = known ? block->object : block->addr;
 	if (known == PYTHON_WORD_GIL)
 		sample_gil(t, now);
-	else
-		word_describe(t, block, known ? block->object : block->addr, now);
+	else if (!word_seen(t, key))
+		word_describe(t, block, key, now);
 }
 
 /* Going to sleep in any other place, or in a call that began before we came. */
