@@ -8,7 +8,7 @@
  * A mutex is taken once its waiter goes on; the release is a futex wake by itself, because a mutex
  * that was waited for is marked contended.  So "waits again without having released" is a lost race,
  * exactly.  A GIL is given back without a system call when nobody waits, there the CPU time in
- * between decides (MODEL_REWAIT_NS); so is Python's own lock.  Who gets a GIL never gives up: however
+ * between decides (MODEL_REWAIT_NS), unless others slept on it all the time; so is Python's own lock.  Who gets a GIL never gives up: however
  * its last call ended, a wait that is over ended with having it.  A rwlock is given back in the same
  * way; but who was woken on its __wrphase_futex has it, and only a writer woken on __writers_futex
  * may have to wait once more.  Conditions, semaphores and barriers are not folded: each call is a
