@@ -124,9 +124,12 @@ def convoy(check, interpreter):
     # who comes too late finds the next one in the pipe, and need not be woken
     overtaken = sum(ns > 0.9e9 * pause_s for ns in late)
     check.between(gil["convoy_count"], number - overtaken, number, "times that it was ready")
-    # from our clock before write() to its clock after read(): more than the kernel's wake-up to the GIL
-    for key, value in (("convoy_p50_ns", late[number // 2]), ("convoy_max_ns", late[-1])):
-        check.near(gil[key], value, (SLOT + 0.05) * value + 300_000, key)
+    # From our clock before write() to its clock after read(): more than the kernel's wake-up to the GIL.
+    # Turns of 5 ms make steps: the median may be three ranks away, where the next step begins.
+    spread = SLOT + 0.05
+    for key, low, high in (("convoy_p50_ns", late[number // 2 - 4], late[number // 2 + 3]),
+                           ("convoy_max_ns", late[-1], late[-1])):
+        check.between(gil[key], (1 - spread) * low - 300_000, (1 + spread) * high + 300_000, key)
 
 
 def coverage(check, interpreter):
