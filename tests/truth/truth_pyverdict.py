@@ -127,9 +127,10 @@ def convoy(check, interpreter):
     # From our clock before write() to its clock after read(): more than the kernel's wake-up to the GIL.
     # Turns of 5 ms make steps: the median may be three ranks away, where the next step begins.
     spread = SLOT + 0.05
-    for key, low, high in (("convoy_p50_ns", late[number // 2 - 4], late[number // 2 + 3]),
-                           ("convoy_max_ns", late[-1], late[-1])):
-        check.between(gil[key], (1 - spread) * low - 300_000, (1 + spread) * high + 300_000, key)
+    low, high = late[number // 2 - 4], late[number // 2 + 3]
+    check.between(gil["convoy_p50_ns"], (1 - spread) * low - 300_000, (1 + spread) * high + 300_000, "p50")
+    # who got it at last may lose its CPU before it looks at its clock
+    check.between(gil["convoy_max_ns"], gil["convoy_p50_ns"], (1 + spread) * late[-1] + 300_000, "longest")
 
 
 def coverage(check, interpreter):
