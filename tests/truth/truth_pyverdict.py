@@ -80,7 +80,7 @@ def native(check, interpreter, *options):
     code = report["verdict"]["code"]
     check.that(code != "gil-bound", report["verdict"]["sentence"])
     if os.cpu_count() > 1 and report["par"]["on_cpu_ns"] > 1.6 * report["window_ns"]:
-        check.equal(code, "parallel", "verdict")
+        check.that(code == "parallel", report["verdict"]["sentence"])
     gil = gil_of(report, program)
     check.that(gil["without_ns"] >= 0.9 * (gil["with_ns"] + gil["without_ns"]),
                f"{gil['without_ns']} ns without the GIL, {gil['with_ns']} with it")
