@@ -17,7 +17,8 @@ static const struct {
 	[WIRE_LOSS_READ] = { "read", "reads of user memory that failed", true },
 	[WIRE_LOSS_CLOCK] = { "clock", "events with a time before the last one", true },
 	[WIRE_LOSS_UNMATCHED] = { "unmatched", "futex returns without a known begin", true },
-	[WIRE_LOSS_SWITCH] = { "switch", "switches not shown by the kernel, their time is known", true },
+	[WIRE_LOSS_SWITCH] = { "switch", "switches not shown by the kernel, their time is known",
+			       true },
 	[WIRE_LOSS_SKIPPED] = { "skipped", "events that the kernel did not tell", false },
 	[WIRE_LOSS_PYTHREAD] = { "pythread", "looks into Python that did not find the thread", true },
 	[WIRE_LOSS_STACK] = { "stack", "samples whose stack could not be read", true },
@@ -56,7 +57,8 @@ void analysis_quality(struct report *r, const struct model *m)
 		if (m->loss.count[i] && !losses[i].harmless)
 			q->complete = false;
 	}
-	if ((double)q->disagreement_ns > ANALYSIS_DOUBT_SHARE * (double)r->par.on_cpu_ns + ANALYSIS_DOUBT_NS)
+	if ((double)q->disagreement_ns >
+	    ANALYSIS_DOUBT_SHARE * (double)r->par.on_cpu_ns + ANALYSIS_DOUBT_NS)
 		q->complete = false;
 	q->n_loss = WIRE_LOSS_KINDS;
 	q->unmapped_shared = m->loss.count[WIRE_LOSS_SHARED];

@@ -155,7 +155,7 @@ struct report_place {
  */
 struct report_site {
 	struct report_place place; /* innermost Python frame outside of Python's own lock code */
-	const char *stack;	   /* the whole stack, "f (file:line); g (file:line)", outermost last */
+	const char *stack;	   /* all of it, "f (file:line); g (file:line)", outermost last */
 	uint32_t tid;		   /* of the thread with most of it */
 	char comm[WIRE_COMM_LEN];
 	const char *thread_name; /* of that thread, see report_thread.name */

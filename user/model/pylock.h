@@ -5,9 +5,10 @@
  * To the kernel all of them are a semaphore: of the lock up to 3.12, on the waiter's own stack
  * since 3.13, where the lock's address is known beside it (block.object).  A Condition makes a new
  * lock for each wait and memory is used again, so that an address says little.  What somebody waits
- * for is in its stack, which is seen the first time a thread sleeps on a word and now and then after that.
+ * for is in its stack, which is seen the first time a thread sleeps on a word and now and then
+ * after that.
  *
- *	Python lock	user code is innermost; known by its address
+ *	Python lock		user code is innermost; known by its address
  *	queue, join, condition	known by the line that called the library, so that it is one row
  */
 #ifndef PARASCOPE_PYLOCK_H

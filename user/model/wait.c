@@ -6,13 +6,13 @@
  *	                            └── lets go, blocks elsewhere, runs on ──► closed
  *
  * A mutex is taken once its waiter goes on; the release is a futex wake by itself, because a mutex
- * that was waited for is marked contended.  So "waits again without having released" is a lost race,
- * exactly.  A GIL is given back without a system call when nobody waits, there the CPU time in
- * between decides (MODEL_REWAIT_NS), unless others slept on it all the time; so is Python's own lock.  Who gets a GIL never gives up: however
- * its last call ended, a wait that is over ended with having it.  A rwlock is given back in the same
- * way; but who was woken on its __wrphase_futex has it, and only a writer woken on __writers_futex
- * may have to wait once more.  Conditions, semaphores and barriers are not folded: each call is a
- * wait of its own.
+ * that was waited for is marked contended.  So "waits again without having released" is a lost
+ * race, exactly.  A GIL is given back without a system call when nobody waits, there the CPU time
+ * in between decides (MODEL_REWAIT_NS), unless others slept on it all the time; so is Python's own
+ * lock.  Who gets a GIL never gives up: however its last call ended, a wait that is over ended with
+ * having it.  A rwlock is given back in the same way; but who was woken on its __wrphase_futex has
+ * it, and only a writer woken on __writers_futex may have to wait once more.  Conditions,
+ * semaphores and barriers are not folded: each call is a wait of its own.
  */
 #include <errno.h>
 #include <string.h>
@@ -465,7 +465,7 @@ static void wake_call(struct model *m, struct thread *t, const struct wire_futex
 	}
 	l->active = true;
 	l->last_ns = f->head.ts_ns;
-	if (!lock_releases(l, f->addr) )
+	if (!lock_releases(l, f->addr))
 		return;
 	if (t->wait.lock == l && t->wait.phase != WAIT_ASLEEP) {
 		t->wait.released = true;

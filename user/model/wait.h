@@ -26,7 +26,7 @@ void wait_call(struct model *m, struct thread *t, const struct wire_futex *f);
 /* The thread was woken; waker NULL: an interrupt, a timer or somebody who is not a target. */
 void wait_woken(struct model *m, struct thread *t, struct thread *waker, const struct wire_wake *w);
 
-/* Its call has returned, but it is seen without the lock: the CPU time until now was still the wait's. */
+/* Its call has returned, but it is seen without the lock: the CPU time until now was the wait's. */
 void wait_not_over(struct thread *t, const struct lock *l, uint64_t ts);
 
 /* The thread does something else (blocks elsewhere, dies, the window ends): no more re-waits. */

@@ -5,8 +5,7 @@
  *
  *	PYTHON
  *	  CPython 3.11.2 in process 4711
- *	  CPython 3.16 in process 12: layout not known (no offsets for it): its GIL is not told
- *apart
+ *	  CPython 3.16 in process 7: layout not known (no offsets for it): its GIL is not told apart
  *
  *	PYTHON FUNCTIONS  by CPU time, from samples
  *	    time     %  function (file:line)            most in thread

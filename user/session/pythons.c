@@ -62,10 +62,14 @@ int pythons_add(struct pythons *p, uint32_t tgid, const struct wire_python *pyth
 	int err = find_slot(p, python, &slot);
 
 	if (!err)
-		err = bpf_map__update_elem(p->of, &tgid, sizeof(tgid), &slot, sizeof(slot), BPF_ANY);
+		err = bpf_map__update_elem(p->of, &tgid, sizeof(tgid), &slot, sizeof(slot),
+					   BPF_ANY);
+	if (err == -ENOSPC)
+		return err;
 	if (err)
-		return err == -ENOSPC ? err : fail(err, "cannot tell the BPF programs of the "
-						   "interpreter of process %u: %s", tgid, strerror(-err));
+		return fail(err,
+			    "cannot tell the BPF programs of the interpreter of process %u: %s",
+			    tgid, strerror(-err));
 	__atomic_add_fetch(p->generation, 1, __ATOMIC_SEQ_CST);
 	return 0;
 }

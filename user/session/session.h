@@ -25,7 +25,7 @@ struct session_opts {
 	bool follow_children;
 	bool by_tid;	     /* targets are threads, not processes */
 	uint64_t ring_bytes; /* rounded up to a power of two */
-	uint64_t sample_ns;  /* a stack for so much running or waiting of an interpreter's thread, 0: none */
+	uint64_t sample_ns;  /* a stack for so much running or waiting of Python threads, 0: none */
 	bool prog_stats;     /* have the kernel time each program run (costs some 20 ns a run) */
 	bool verbose;	     /* libbpf's own words to stderr */
 	bool test_no_storage;
@@ -53,16 +53,16 @@ void session_forget(struct session *s, uint32_t tgid);
 int session_snapshot(struct session *s, trace_sink sink, void *ctx);
 
 /*
- * Open the window a moment from now (SESSION_AHEAD_NS), so that all CPUs know of it before it begins; it
- * closes by itself after duration_ns, 0: not.  Close it a moment from now, unless it closes by itself
- * before.  They return its begin, and its end.
+ * Open the window a moment from now (SESSION_AHEAD_NS), so that all CPUs know of it before it
+ * begins; it closes by itself after duration_ns, 0: not.  Close it a moment from now, unless it
+ * closes by itself before.  They return its begin, and its end.
  */
 #define SESSION_AHEAD_NS 1000000
 uint64_t session_arm(struct session *s, uint64_t duration_ns);
 uint64_t session_disarm(struct session *s);
 /*
- * After its end: wait for the sums of threads that are just dying (not for long), then records and counts
- * stay as they are.
+ * After its end: wait for the sums of threads that are just dying (not for long), then records and
+ * counts stay as they are.
  */
 void session_end(struct session *s);
 
