@@ -7,6 +7,7 @@
  * processes.  Several words can lead to one lock: the two of a condition variable, all of a GIL.
  * Others are known by a name that is no address, see lock_named().
  */
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -16,10 +17,6 @@
 #include "user/model/room.h"
 #include "user/model/shared.h"
 #include "user/model/word.h"
-
-#define FUTEX_PRIVATE 0x80
-#define FUTEX_CMD_MASK 0x7f
-#define FUTEX_WAIT_BITSET 9
 
 /* Layout of CPython's GIL from its condition variable on, the same in 3.9 - 3.15 on x86-64 and
  * arm64 up to the mutex: cond 48, mutex 40 (48 on arm64). */
@@ -205,7 +202,7 @@ struct lock *lock_find(struct model *m, struct process *p, uint64_t addr, uint32
 		      : lock_at(m, p, shared_find(m, p, addr, op), addr,
 				word_guess_call(addr, op, val, is_own_tid(m, p, val)));
 	}
-	if (l->kind == KIND_FUTEX && !(op & FUTEX_PRIVATE))
+	if (l->kind == KIND_FUTEX && !(op & FUTEX_PRIVATE_FLAG))
 		l->waited_val = val;
 	lock_touch(m, l);
 	return l;

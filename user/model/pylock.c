@@ -7,13 +7,11 @@
  * innermost one only takes a lock (with self.mutex: in Queue.get, Condition.__enter__) it waits for
  * just that.
  */
+#include <linux/futex.h>
 #include <string.h>
 
 #include "user/model/lock.h"
 #include "user/model/pylock.h"
-
-#define FUTEX_CMD_MASK 0x7f
-#define FUTEX_WAIT_BITSET 9
 
 enum library_how {
 	TAKES_LOCKS, /* as the innermost one it waits for a lock inside the library */

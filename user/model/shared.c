@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* shared.c - see shared.h. */
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "user/base/buf.h"
 #include "user/model/shared.h"
-
-#define FUTEX_PRIVATE 0x80
 
 struct shared_file {
 	struct {
@@ -28,7 +27,7 @@ const struct mapping *shared_find(const struct model *m, const struct process *p
 	struct mapping_key key = { p->id, addr };
 	struct mapping *map = NULL;
 
-	if (op & FUTEX_PRIVATE || !m->shared)
+	if (op & FUTEX_PRIVATE_FLAG || !m->shared)
 		return NULL;
 	HASH_FIND(hh, m->shared->mappings, &key, sizeof(key), map);
 	return map;

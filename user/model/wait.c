@@ -15,6 +15,7 @@
  * semaphores and barriers are not folded: each call is a wait of its own.
  */
 #include <errno.h>
+#include <linux/futex.h>
 #include <string.h>
 
 #include "user/model/blame.h"
@@ -26,13 +27,13 @@
 #include "user/model/wait.h"
 #include "user/model/word.h"
 
-#define FUTEX_CMD_MASK 0x7f
 #define CMD(cmd) (1u << (cmd))
-/* WAIT, LOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2 */
-#define WAIT_CMDS (CMD(0) | CMD(6) | CMD(9) | CMD(11) | CMD(13))
-/* WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP, UNLOCK_PI, WAKE_BITSET, CMP_REQUEUE_PI */
-#define WAKE_CMDS (CMD(1) | CMD(3) | CMD(4) | CMD(5) | CMD(7) | CMD(10) | CMD(12))
-#define UNLOCK_PI 7
+#define WAIT_CMDS                                                                                  \
+	(CMD(FUTEX_WAIT) | CMD(FUTEX_LOCK_PI) | CMD(FUTEX_WAIT_BITSET) |                           \
+	 CMD(FUTEX_WAIT_REQUEUE_PI) | CMD(FUTEX_LOCK_PI2))
+#define WAKE_CMDS                                                                                  \
+	(CMD(FUTEX_WAKE) | CMD(FUTEX_REQUEUE) | CMD(FUTEX_CMP_REQUEUE) | CMD(FUTEX_WAKE_OP) |      \
+	 CMD(FUTEX_UNLOCK_PI) | CMD(FUTEX_WAKE_BITSET) | CMD(FUTEX_CMP_REQUEUE_PI))
 #define ERESTARTSYS 512 /* kernel-internal results that a tracer sees, up to 516 */
 #define ERESTART_LAST 516
 
@@ -452,7 +453,7 @@ static void released(struct model *m, struct lock *l, uint64_t ts)
 static void wake_call(struct model *m, struct thread *t, const struct wire_futex *f)
 {
 	struct lock *l = lock_lookup(m, t->process, f->addr, f->op);
-	bool woke = f->ret > 0 || (f->ret == 0 && (f->op & FUTEX_CMD_MASK) == UNLOCK_PI);
+	bool woke = f->ret > 0 || (f->ret == 0 && is_cmd(f->op, CMD(FUTEX_UNLOCK_PI)));
 	uint64_t when = f->enter_ns ? f->enter_ns : f->head.ts_ns;
 
 	if (!l && f->ret < 0)

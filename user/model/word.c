@@ -19,19 +19,10 @@
  * (* = words that are waited on.)  Both words of a condition variable, and both of a rwlock, are one
  * lock: the pair is known by its 8-aligned address.
  */
+#include <linux/futex.h>
 #include <string.h>
 
 #include "user/model/word.h"
-
-#define FUTEX_WAIT 0
-#define FUTEX_LOCK_PI 6
-#define FUTEX_WAIT_BITSET 9
-#define FUTEX_WAIT_REQUEUE_PI 11
-#define FUTEX_LOCK_PI2 13
-#define FUTEX_CMD_MASK 0x7f
-#define FUTEX_PRIVATE 0x80
-#define FUTEX_WAITERS 0x80000000u
-#define FUTEX_TID_MASK 0x3fffffffu
 
 #define TID_MAX (1u << 22) /* PID_MAX_LIMIT */
 #define MANY 1000000u	   /* more waiters than anybody has */
@@ -102,8 +93,8 @@ static bool is_barrier(const struct wire_word *w)
 	uint32_t in, count, shared;
 
 	return (w->op & FUTEX_CMD_MASK) == FUTEX_WAIT && peek(w, -4, &in) && peek(w, 4, &count) &&
-	       peek(w, 8, &shared) && (shared == 0 || shared == FUTEX_PRIVATE) && count >= 2 &&
-	       count < MANY && in - w->val >= 1 && in - w->val <= count;
+	       peek(w, 8, &shared) && (shared == 0 || shared == FUTEX_PRIVATE_FLAG) &&
+	       count >= 2 && count < MANY && in - w->val >= 1 && in - w->val <= count;
 }
 
 static bool is_semaphore(const struct wire_word *w)
@@ -112,7 +103,7 @@ static bool is_semaphore(const struct wire_word *w)
 
 	return w->val == 0 && !(w->addr & 7) && peek(w, 0, &value) && peek(w, 4, &waiters) &&
 	       peek(w, 8, &private) && value == 0 && waiters >= 1 && waiters < MANY &&
-	       (private == 0 || private == FUTEX_PRIVATE);
+	       (private == 0 || private == FUTEX_PRIVATE_FLAG);
 }
 
 static bool is_condition(const struct wire_word *w)
@@ -154,7 +145,7 @@ struct word_guess word_guess_call(uint64_t addr, uint32_t op, uint32_t val, bool
 		g.kind = KIND_CONDITION;
 	else if (owned_by_word(val))
 		g.kind = KIND_ROBUST_MUTEX;
-	else if (is_tid && !(op & FUTEX_PRIVATE)) /* the kernel clears the tid with a shared wake */
+	else if (is_tid && !(op & FUTEX_PRIVATE_FLAG)) /* the kernel's wake as it clears the tid */
 		g.kind = KIND_JOIN;
 	else if (val == 2)
 		g.kind = KIND_LOW_LEVEL;

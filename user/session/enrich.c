@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,6 @@
 #include "user/target/facts.h"
 #include "user/target/maps.h"
 
-#define FUTEX_PRIVATE 0x80
 #define MAX_FACTS 256	 /* processes whose /proc facts are read */
 #define MAX_SHARED 65536 /* shared words looked up */
 
@@ -178,7 +178,7 @@ static void peek_word(struct enrich *e, const struct wire_head *rec)
 	const struct wire_word *w = (const void *)rec;
 
 	/* the value of a join is the tid, its word is private memory */
-	if (!(w->op & FUTEX_PRIVATE) && !find_thread(e, w->val))
+	if (!(w->op & FUTEX_PRIVATE_FLAG) && !find_thread(e, w->val))
 		look_up_shared(e, w->tgid, w->addr);
 	runtimes_peek_word(e->runtimes, w->tgid);
 }
@@ -264,7 +264,7 @@ static int describe_word(struct enrich *e, const struct wire_task *r)
 
 static int on_asleep(struct enrich *e, const struct wire_task *r)
 {
-	int err = r->block.op & FUTEX_PRIVATE ? 0 : tell_shared(e, r->tgid, r->block.addr);
+	int err = r->block.op & FUTEX_PRIVATE_FLAG ? 0 : tell_shared(e, r->tgid, r->block.addr);
 
 	if (!err)
 		err = describe_word(e, r);
@@ -349,9 +349,9 @@ static int on_word(struct enrich *e, const struct wire_head *rec)
 	int err = 0;
 
 	/* a join waits for a tid in private memory, with a shared operation */
-	if (!(r->op & FUTEX_PRIVATE) && find_thread(e, r->val))
+	if (!(r->op & FUTEX_PRIVATE_FLAG) && find_thread(e, r->val))
 		add_word(e, r->tgid, r->addr);
-	else if (!(r->op & FUTEX_PRIVATE))
+	else if (!(r->op & FUTEX_PRIVATE_FLAG))
 		err = tell_shared(e, r->tgid, r->addr);
 	if (!err)
 		err = runtimes_tell_process(e->runtimes, r->tgid);
@@ -364,7 +364,7 @@ static int on_futex(struct enrich *e, const struct wire_head *rec)
 	const struct seen_thread *t = NULL;
 	int err = 0;
 
-	if (!(r->op & FUTEX_PRIVATE))
+	if (!(r->op & FUTEX_PRIVATE_FLAG))
 		t = find_thread(e, rec->tid);
 	if (t)
 		err = tell_shared(e, t->tgid, r->addr);
