@@ -17,7 +17,8 @@ struct frame_key {
 struct frame {
 	struct frame_key key;
 	struct wire_frame *untold; /* NULL: it was told */
-	uint64_t hash;		   /* of what was told last, 0: nothing */
+	bool known;		   /* it was told, or will be */
+	unsigned hash;		   /* of what was told last, if known */
 	UT_hash_handle hh;
 };
 
@@ -29,16 +30,6 @@ struct frames {
 struct frames *frames_new(void)
 {
 	return xcalloc(1, sizeof(struct frames));
-}
-
-static uint64_t hash_bytes(const void *bytes, size_t len)
-{
-	const unsigned char *b = bytes;
-	uint64_t hash = 0xcbf29ce484222325ULL; /* FNV-1a */
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ b[i]) * 0x100000001b3ULL;
-	return hash;
 }
 
 static struct frame *find_frame(const struct frames *f, uint32_t tgid,
@@ -69,17 +60,18 @@ static void look_up(struct frames *f, struct cpython *py, uint32_t tgid,
 {
 	struct frame *frame = get_frame(f, tgid, id);
 	struct wire_frame rec = { 0 };
-	uint64_t hash;
+	unsigned hash;
 
 	if (!frame || !py || cpython_frame(py, id, &rec)) {
-		f->unknown += !frame || !frame->hash;
+		f->unknown += !frame || !frame->known;
 		return;
 	}
 	rec.head = (struct wire_head){ 0, tgid, WIRE_FRAME, sizeof(rec) };
 	rec.id = *id;
-	hash = hash_bytes(&rec, sizeof(rec));
-	if (hash == frame->hash)
+	HASH_VALUE(&rec, sizeof(rec), hash);
+	if (frame->known && hash == frame->hash)
 		return;
+	frame->known = true;
 	frame->hash = hash;
 	if (!frame->untold)
 		frame->untold = xcalloc(1, sizeof(*frame->untold));
