@@ -7,7 +7,6 @@
 
 #include <bpf/libbpf.h>
 
-#include "user/base/fail.h"
 #include "user/session/calls.h"
 #include "user/session/probe.h"
 
@@ -80,7 +79,7 @@ int calls_attach(const struct calls *c, struct bpf_object *obj, struct bpf_link 
 			struct bpf_link *link = attach(find_program(obj, i, twin), c->ids[i]);
 
 			if (!link)
-				return fail(-errno, "cannot attach to %s", programs[i].tracepoint);
+				return -errno;
 			links[(*n)++] = link;
 		}
 	}

@@ -28,7 +28,10 @@ struct calls {
  * or -errno with message if one that must not be.
  */
 int calls_choose(struct calls *ret, struct bpf_object *obj, bool twins);
-/* Attach those chosen; *n links more in links, of which there is room for CALLS_LINKS. */
+/*
+ * Attach those chosen; *n links more in links, of which there is room for CALLS_LINKS.  0 or
+ * -errno, no message.
+ */
 int calls_attach(const struct calls *c, struct bpf_object *obj, struct bpf_link **links, size_t *n);
 
 /* Is it such a program (twins not counted) without which no session works; *ret_required. */
