@@ -56,6 +56,8 @@ __noinline int python_look(struct thread *t)
 	t->python = *slot;
 	t->tstate = t->gil = 0;
 	t->python_retry_ns = 0;
+	t->python_tries = 0;
+	t->gil_sampled = 0;
 #pragma unroll
 	for (int i = 0; i < WORDS_SEEN; i++) /* now there is more to say of them */
 		t->words_seen[i] = 0;
