@@ -7,13 +7,6 @@ import struct
 import told
 
 
-def burn(me):
-    n = 0
-    while not told.stopping:
-        n += 1
-    me.told["work"] = n
-
-
 def read(me, fd):
     late = me.told["late_ns"] = []
     while True:
@@ -32,7 +25,7 @@ def main():
 
     opts = told.options(add)
     told.run_until_stop([told.Worker("reader", read, opts.pipe)]
-                        + [told.Worker("hog-%d" % i, burn) for i in range(opts.hogs)])
+                        + [told.Worker("hog-%d" % i, told.burn) for i in range(opts.hogs)])
 
 
 main()

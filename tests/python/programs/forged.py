@@ -97,13 +97,6 @@ def lie(kind, tstate, inner, outer):
     }[kind]()
 
 
-def burn(me):
-    n = 0
-    while not told.stopping:
-        n += 1
-    me.told["work"] = n
-
-
 def outermost(me, kind):
     """The lie is told about a frame that is never returned to: that of the one who called run()."""
     api = ctypes.PyDLL(None).PyThreadState_Get
@@ -112,7 +105,7 @@ def outermost(me, kind):
     inner = read(read(tstate + T_CFRAME) + CURRENT)
     outer = read(read(inner + F_PREVIOUS) + F_PREVIOUS)
     lie(kind, tstate, inner, outer)
-    burn(me)
+    told.burn(me)
 
 
 def main():

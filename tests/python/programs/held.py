@@ -21,13 +21,6 @@ def nap(me, usleep, naps):
         time.sleep(0.02)  # the other one has its turn
 
 
-def burn(me):
-    n = 0
-    while not told.stopping:
-        n += 1
-    me.told["work"] = n
-
-
 def main():
     def add(parser):
         parser.add_argument("--cdll", action="store_true")
@@ -37,7 +30,7 @@ def main():
     usleep = (ctypes.CDLL if opts.cdll else ctypes.PyDLL)(None).usleep
     usleep.argtypes = [ctypes.c_uint]
     begin, begin_cpu = told.now(), time.process_time_ns()
-    napper, _ = told.start([told.Worker("napper", nap, usleep, opts.naps), told.Worker("burner", burn)])
+    napper, _ = told.start([told.Worker("napper", nap, usleep, opts.naps), told.Worker("burner", told.burn)])
     napper.join()
     told.stopping = True
     told.join()
