@@ -288,13 +288,6 @@ static void every_frame(void **state)
 	free_pythons(pythons, n);
 }
 
-static void not_root(void **state)
-{
-	(void)state;
-	print_message("not root: no live interpreters\n");
-	skip();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(every_frame) };

@@ -508,13 +508,6 @@ static void churn(void **state)
 	free_pythons(pythons, n);
 }
 
-static void not_root(void **state)
-{
-	(void)state;
-	print_message("not root: no live interpreters\n");
-	skip();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
