@@ -14,23 +14,13 @@
 #include "user/runtime/cpython_find.h"
 #include "user/runtime/cpython_walk.h"
 #include "user/symbol/elf.h"
-#include "user/target/maps.h"
+#include "user/target/mappings.h"
 #include "user/target/proc.h"
 
 /* --- the process ----------------------------------------------------------------------------- */
 
-#define MAPS_BYTES (64 << 20)	  /* half a million lines; the kernel allows 65530 by default */
 #define FILES_MAX 256		  /* that are opened; more than one is rare */
 #define CHEAP_TABLE (256 * 1024)	  /* of symbols: searched in programs of other names */
-
-/* A piece of a file in the process. */
-struct mapping {
-	uint64_t begin, end, offset, inode;
-	uint32_t dev;
-	bool exec;
-	bool data; /* private and writable */
-	const char *path;
-};
 
 /* Why a file is looked into; the earlier reasons first. */
 enum reason {
@@ -42,9 +32,7 @@ enum reason {
 struct process {
 	pid_t pid;
 	struct cpython_place place;
-	struct buf text; /* of maps, cut into lines */
-	struct mapping *maps;
-	size_t n, cap;
+	struct mappings maps; /* of files only */
 	uint64_t entry;	 /* the first instruction of the program; 0: not known */
 	bool extensions; /* modules of CPython are mapped */
 	bool musl;
@@ -55,21 +43,14 @@ struct process {
 	char why[512];
 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static bool is_extension(const char *path)
 {
-	return strstr(base_name(path), ".cpython-3") || strstr(path, "/lib-dynload/");
+	return strstr(mapping_base_name(path), ".cpython-3") || strstr(path, "/lib-dynload/");
 }
 
 static bool is_named(const char *path)
 {
-	return strstr(base_name(path), "python") && !is_extension(path);
+	return strstr(mapping_base_name(path), "python") && !is_extension(path);
 }
 
 static bool same_file(const struct mapping *a, const struct mapping *b)
@@ -77,39 +58,23 @@ static bool same_file(const struct mapping *a, const struct mapping *b)
 	return a->inode == b->inode && a->dev == b->dev;
 }
 
-static void add_mapping(struct process *p, const char *line)
-{
-	const char *perms = strchr(line, ' ');
-	struct maps_line m;
-
-	if (!perms || !maps_parse_line(line, &m) || !m.inode || *m.path != '/')
-		return;
-	p->extensions |= is_extension(m.path);
-	p->musl |= !strncmp(base_name(m.path), "ld-musl-", strlen("ld-musl-"));
-	vec_push(p->maps, p->n, p->cap) = (struct mapping){
-		.begin = m.begin,
-		.end = m.end,
-		.offset = m.offset,
-		.inode = m.inode,
-		.dev = m.dev,
-		.exec = perms[3] == 'x',
-		.data = perms[2] == 'w' && !m.shared,
-		.path = m.path,
-	};
-}
-
+/* The mappings of files, and what their names tell. */
 static int read_maps(struct process *p)
 {
-	int err = proc_read(p->pid, "maps", MAPS_BYTES, &p->text);
-	char *line = p->text.data, *newline;
+	int err = mappings_read(p->pid, &p->maps);
+	size_t n = 0;
 
-	if (err)
-		return err;
-	for (; line && (newline = strchr(line, '\n')); line = newline + 1) {
-		*newline = '\0';
-		add_mapping(p, line);
+	for (size_t i = 0; i < p->maps.n; i++) {
+		const struct mapping m = p->maps.items[i];
+
+		if (!m.inode || *m.path != '/')
+			continue;
+		p->extensions |= is_extension(m.path);
+		p->musl |= !strncmp(mapping_base_name(m.path), "ld-musl-", strlen("ld-musl-"));
+		p->maps.items[n++] = m;
 	}
-	return 0;
+	p->maps.n = n;
+	return err;
 }
 
 /* The auxiliary vector is what the kernel told the program at its start. */
@@ -171,35 +136,6 @@ static int read_mem(struct process *p, uint64_t addr, void *to, size_t len)
 
 /* --- its files ------------------------------------------------------------------------------- */
 
-/*
- * The mapped file itself, wherever its path leads now.  What kind of file it is must be known
- * before it is opened for reading: opening a device does things.
- */
-static int open_mapped(const struct process *p, const struct mapping *m)
-{
-	char path[96];
-	struct stat st;
-	int fd, look;
-
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", p->pid,
-		 (unsigned long long)m->begin, (unsigned long long)m->end);
-	look = open(path, O_PATH | O_CLOEXEC);
-	if (look < 0 && errno == ENOENT)
-		return fail(-EAGAIN, "the mappings of process %d change", p->pid);
-	if (look < 0)
-		return fail(-errno, "cannot open %s: %s", path, strerror(errno));
-	if (fstat(look, &st) || !S_ISREG(st.st_mode)) {
-		close(look);
-		return fail(-ENOEXEC, "%s is not a regular file", path);
-	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", look);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		fd = fail(-errno, "cannot open a file of process %d: %s", p->pid, strerror(errno));
-	close(look);
-	return fd;
-}
-
 static bool bias_of(const struct elf_file *elf, const struct mapping *m, bool exec, uint64_t *ret)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -226,8 +162,8 @@ static int find_bias(const struct process *p, const struct elf_file *elf,
 		     const struct mapping *file, uint64_t *ret)
 {
 	for (int exec = 1; exec >= 0; exec--) {
-		for (size_t i = 0; i < p->n; i++) {
-			const struct mapping *m = &p->maps[i];
+		for (size_t i = 0; i < p->maps.n; i++) {
+			const struct mapping *m = &p->maps.items[i];
 
 			if (same_file(m, file) && (exec ? m->exec : m->data) &&
 			    bias_of(elf, m, exec, ret))
@@ -243,8 +179,8 @@ static int find_bias(const struct process *p, const struct elf_file *elf,
  */
 static int check_mapped(const struct process *p, uint64_t addr)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		const struct mapping *m = &p->maps[i];
+	for (size_t i = 0; i < p->maps.n; i++) {
+		const struct mapping *m = &p->maps.items[i];
 
 		if (addr >= m->begin && addr < m->end && !m->data)
 			return fail(-EAGAIN, "process %d is loading CPython", p->pid);
@@ -264,10 +200,10 @@ static int version_by_size(const struct process *p, struct elf_file *elf,
 	if (!elf_file_soname(elf, soname, sizeof(soname)))
 		named = cpython_version_in(soname);
 	if (!named)
-		named = cpython_version_in(base_name(file->path));
-	for (size_t i = 0; i < p->n && !named; i++) {
-		if (is_extension(p->maps[i].path))
-			named = cpython_version_in(p->maps[i].path);
+		named = cpython_version_in(mapping_base_name(file->path));
+	for (size_t i = 0; i < p->maps.n && !named; i++) {
+		if (is_extension(p->maps.items[i].path))
+			named = cpython_version_in(p->maps.items[i].path);
 	}
 	*ret = cpython_version_of_size(size, named);
 	if (*ret)
@@ -374,7 +310,7 @@ static int try_elf(struct process *p, struct elf_file *elf, const struct mapping
 static int try_file(struct process *p, const struct mapping *file, enum reason reason)
 {
 	struct elf_file *elf = NULL;
-	int fd = open_mapped(p, file), n;
+	int fd = mapping_open(p->pid, file), n;
 
 	if (fd < 0)
 		return fd == -ENOEXEC ? 0 : fd;
@@ -393,9 +329,9 @@ static int try_file(struct process *p, const struct mapping *file, enum reason r
 /* The program is known by where it began to run, not by its name. */
 static const struct mapping *find_program(const struct process *p)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		if (p->entry >= p->maps[i].begin && p->entry < p->maps[i].end)
-			return &p->maps[i];
+	for (size_t i = 0; i < p->maps.n; i++) {
+		if (p->entry >= p->maps.items[i].begin && p->entry < p->maps.items[i].end)
+			return &p->maps.items[i];
 	}
 	return NULL;
 }
@@ -416,8 +352,8 @@ static bool is_reason(const struct process *p, const struct mapping *m,
 /* Is it there to run, and not just to be read? */
 static bool is_loaded(const struct process *p, const struct mapping *file)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		if ((p->maps[i].exec || p->maps[i].data) && same_file(&p->maps[i], file))
+	for (size_t i = 0; i < p->maps.n; i++) {
+		if ((p->maps.items[i].exec || p->maps.items[i].data) && same_file(&p->maps.items[i], file))
 			return true;
 	}
 	return false;
@@ -436,8 +372,8 @@ static int try_files(struct process *p, enum reason reason)
 {
 	const struct mapping *program = find_program(p);
 
-	for (size_t i = 0; i < p->n && p->n_tried < FILES_MAX; i++) {
-		const struct mapping *m = &p->maps[i];
+	for (size_t i = 0; i < p->maps.n && p->n_tried < FILES_MAX; i++) {
+		const struct mapping *m = &p->maps.items[i];
 		int n;
 
 		if (!is_reason(p, m, program, reason) || was_tried(p, m))
@@ -467,7 +403,7 @@ static int explain_empty(const struct process *p)
 	if (proc_is_zombie(&stat))
 		return fail(-ESRCH, "process %d has ended", p->pid);
 	/* its first thread has left, or it is between two programs, or it has unmapped them */
-	return p->text.len ? 0 : fail(-EAGAIN, "thread %d has no memory", p->pid);
+	return p->maps.text.len ? 0 : fail(-EAGAIN, "thread %d has no memory", p->pid);
 }
 
 /*
@@ -476,15 +412,15 @@ static int explain_empty(const struct process *p)
  */
 static bool is_loader(const struct mapping *program)
 {
-	return program && (!strncmp(base_name(program->path), "ld-", 3) ||
-			   !strncmp(base_name(program->path), "ld.so", 5));
+	return program && (!strncmp(mapping_base_name(program->path), "ld-", 3) ||
+			   !strncmp(mapping_base_name(program->path), "ld.so", 5));
 }
 
 static int search(struct process *p)
 {
 	int n;
 
-	if (!p->n)
+	if (!p->maps.n)
 		return explain_empty(p);
 	n = try_files(p, IS_PROGRAM);
 	if (!n)
@@ -523,7 +459,6 @@ int cpython_find(pid_t pid, struct cpython_place *ret)
 		*ret = p.place;
 	else if (p.place.mem >= 0)
 		close(p.place.mem);
-	buf_free(&p.text);
-	free(p.maps);
+	mappings_free(&p.maps);
 	return n;
 }
