@@ -30,7 +30,7 @@ SANFLAG := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-rec
 CFLAGS  += -std=gnu11 -g $(OPT) $(WARN) $(HARDEN) $(SANFLAG)
 CPPFLAGS += -D_GNU_SOURCE -I. -I$(O) -MMD -MP
 LDFLAGS += $(LHARDEN) $(SANFLAG)
-LDLIBS  := -lbpf -lelf -lz -lm
+LDLIBS  := -lbpf -ldw -lelf -liberty -lz -lm
 # Workloads: predictable stacks, no surprises by the optimiser, whatever the tool is built with.
 WLFLAGS := -std=gnu11 -O1 -g -fno-inline -fno-omit-frame-pointer $(WARN) -fPIE
 

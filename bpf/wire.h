@@ -472,6 +472,75 @@ struct wire_python {
 #define WIRE_PYTHON_NONE (~0u)
 #define WIRE_PYTHON_FRAME 112
 
+/*
+ * Unwind tables: which registers a function's caller had, by address.  One row holds from its pc to
+ * the next one's; user/symbol/cfi.h makes them from a file's call frame information.
+ */
+struct wire_row {
+	__u32 pc;   /* relative to the table's base */
+	__u32 rule; /* WIRE_RULE() */
+};
+
+/* The caller's stack pointer behind the return address (CFA), by what and the offset `cfa`. */
+enum wire_rule_kind {
+	WIRE_RULE_NONE,	   /* nothing is known of these addresses */
+	WIRE_RULE_RSP,	   /* rsp + cfa */
+	WIRE_RULE_RBP,	   /* rbp + cfa */
+	WIRE_RULE_RBP_AT,  /* what lies at rbp + cfa: a realigned stack */
+	WIRE_RULE_RSP_AT,  /* what lies at rsp + cfa */
+	WIRE_RULE_PLT,	   /* rsp + 8, and 8 more from byte `cfa` of each 16 on */
+	WIRE_RULE_SIGNAL,  /* the kernel's signal frame lies at rsp */
+	WIRE_RULE_END,	   /* there is no caller: a thread or program begins here */
+	WIRE_RULE_KINDS,
+};
+
+/*
+ * Bits 0 to 3: kind; 4 to 11: where the caller's rbp was saved, relative to the CFA in words
+ * (signed), or one of the values below; 12 to 31: cfa, in words (signed); of a PLT in bytes.
+ */
+#define WIRE_RULE(kind, rbp, cfa)                                                                  \
+	((__u32)(kind) | ((__u32)(rbp) & 0xff) << 4 | ((__u32)(cfa) & 0xfffff) << 12)
+#define WIRE_RULE_KIND(rule) ((rule) & 0xf)
+#define WIRE_RULE_RBP_OF(rule) ((__s8)((rule) >> 4))
+#define WIRE_RULE_CFA(rule) ((__s32)(rule) >> 12)
+#define WIRE_RBP_SAME 0	      /* the caller's is still there */
+#define WIRE_RBP_AT_RBP 127   /* saved where rbp points to: with WIRE_RULE_RBP_AT */
+#define WIRE_RBP_UNKNOWN 126  /* it was lost, or lies where a row cannot say */
+
+#define WIRE_CHUNK_ROWS (1 << 17)
+#define WIRE_CHUNKS 32	 /* of rows: 1 MiB each */
+#define WIRE_PAGES (1 << 19) /* of code with rows: 512 MiB */
+#define WIRE_PAGE_BITS 10
+#define WIRE_RANGES 32768 /* executable mappings, all address spaces together */
+#define WIRE_SPACES 4096 /* address spaces */
+#define WIRE_SPACE_RANGES 4096 /* of one */
+
+enum wire_range_kind {
+	WIRE_RANGE_ROWS,
+	WIRE_RANGE_POINTERS, /* no call frame information: frame pointers are tried */
+	WIRE_RANGE_EARLY,    /* its table is being made */
+};
+
+/*
+ * Executable memory of one address space, or a part of it: its rows lie in one chunk.  `pages` tells
+ * for each page of pc's which row (counted from `first`) holds at its begin, so that only a few have
+ * to be looked at; pages[index + (pc >> WIRE_PAGE_BITS)], modulo 2^32, is pc's.
+ */
+struct wire_range {
+	__u64 begin, end;
+	__u64 base;  /* row.pc is relative to this address */
+	__u32 first; /* row; its chunk is first / WIRE_CHUNK_ROWS */
+	__u32 index;
+	__u32 last;  /* page; after it comes the index of the last row */
+	__u32 kind;  /* enum wire_range_kind */
+};
+
+/* Ranges of an address space, sorted; changed in one store. */
+struct wire_space {
+	__u32 first;
+	__u32 n;
+} __attribute__((aligned(8)));
+
 /* Value of the map of targets: the process that had this id when the user named it. */
 struct wire_target {
 	__u64 start_ticks; /* start time since boot in USER_HZ ticks, as /proc/PID/stat has it */
@@ -505,5 +574,8 @@ WIRE_ASSERT(wire_frame, 296);
 WIRE_ASSERT(wire_name, 80);
 WIRE_ASSERT(wire_config, 24);
 WIRE_ASSERT(wire_python, 88);
+WIRE_ASSERT(wire_row, 8);
+WIRE_ASSERT(wire_range, 40);
+WIRE_ASSERT(wire_space, 8);
 
 #endif
