@@ -30,7 +30,7 @@ SANFLAG := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-rec
 CFLAGS  += -std=gnu11 -g $(OPT) $(WARN) $(HARDEN) $(SANFLAG)
 CPPFLAGS += -D_GNU_SOURCE -I. -I$(O) -MMD -MP
 LDFLAGS += $(LHARDEN) $(SANFLAG)
-LDLIBS  := -lbpf -ldw -lelf -liberty -lz -lm
+LDLIBS  := -lbpf -ldw -lelf -liberty -lseccomp -lz -lm
 # Workloads: predictable stacks, no surprises by the optimiser, whatever the tool is built with.
 WLFLAGS := -std=gnu11 -O1 -g -fno-inline -fno-omit-frame-pointer $(WARN) -fPIE
 
@@ -43,7 +43,7 @@ PACKAGES = $(shell sed -e '/^\#/d' $(if $(VM),,-e '/\[vm\]/d') -e 's/[[:space:]]
 MISSING  = $(shell dpkg-query -W -f '$${db:Status-Status} $${Package}\n' $(PACKAGES) 2>/dev/null \
 	| sed -n 's/^installed //p' | sort -u | comm -13 - <(printf '%s\n' $(PACKAGES) | sort -u))
 
-.PHONY: all help deps deps-vm demo check check-vm check-python arm64 lint bench-bpf install uninstall clean \
+.PHONY: all help deps deps-vm demo check check-vm check-python fuzz arm64 lint bench-bpf install uninstall clean \
 	vmlinux-check FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -92,7 +92,12 @@ arm64: deps-vm ## cross-compile into .output/arm64
 		all $(O)/arm64/bpftest/load
 
 .PHONY: tests-build
-tests-build: all $(UNIT) $(BPFTEST)
+tests-build: all $(UNIT) $(BPFTEST) $(O)/fuzz/elf_driver $(O)/fuzz/elf/.expect
+
+FUZZ_N ?= 100000
+FUZZ_SEED ?= 1
+fuzz: all $(O)/fuzz/elf_driver $(O)/fuzz/elf/.expect ## crafted and mutated ELF files (FUZZ_N=100000 FUZZ_SEED=1)
+	@FUZZ_N=$(FUZZ_N) FUZZ_SEED=$(FUZZ_SEED) tests/run.sh $(O) fuzz
 
 lint: ## include rules, shell scripts
 	$(Q)tests/lint.sh
@@ -154,6 +159,12 @@ $(O)/unit/%_test: $(O)/tests/unit/%_test.o $(O)/tests/unit/report_sample.o \
 
 $(O)/bpftest/%: $(O)/tests/bpf/%.o $(O)/libcore.a
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(O)/fuzz/elf_driver: $(O)/tests/fuzz/elf_driver.o $(O)/libcore.a
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(O)/fuzz/elf/.expect: tests/fuzz/elf_files.py
+	$(Q)rm -rf $(@D) && mkdir -p $(@D) && /usr/bin/python3 $< $(@D) >/dev/null
 
 $(O)/tests/bpf/%.o: | $(O)/collector.skel.h
 

@@ -39,6 +39,7 @@ done <<<"$layers"
 
 result "libbpf only in user/session" "$(grep -lE '#include <bpf/|skel\.h' -r user | grep -v '^user/session/')"
 result "libelf, libdw and demanglers only in user/symbol" "$(grep -lE '#include <(libelf|gelf|elfutils|dwarf|libiberty)' -r user | grep -v '^user/symbol/')"
+result "libseccomp only in user/symbol" "$(grep -lE '#include <seccomp\.h' -r user | grep -v '^user/symbol/')"
 result "only cmd writes to stdout or stderr" "$(grep -nE '\b(printf|puts|putchar|perror|fputs)\(|fprintf\((stdout|stderr)' -r user --include='*.c' |
 	grep -vE '^user/(cmd/|main\.c)|vfprintf\(stderr, fmt, ap\)')"
 result "workloads use nothing of user/ or bpf/" "$(grep -nE '#include "(user|bpf)/' -r workloads)"

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # run.sh BUILD [ONLY...] - every test, each kind in its own runner, all speaking TAP; one closing
-# line.  ONLY: lint unit fixtures bpf cli truth (default: all of these), vm (kernels of $KERNELS), python
-# (interpreters of $PYTHONS, default: all).  A log is shown only on failure.
+# line.  ONLY: lint unit fuzz fixtures bpf cli truth (default: all of these), vm (kernels of $KERNELS), python
+# (interpreters of $PYTHONS, default: all).  fuzz makes $FUZZ_N mutations from $FUZZ_SEED on.  A log is shown only on failure.
 set -u
 build=$(realpath "${1:-.output}")
 shift
 cd "$(dirname "$0")/.." || exit 1
-kinds=${*:-lint unit fixtures bpf cli truth}
+kinds=${*:-lint unit fuzz fixtures bpf cli truth}
 logs=$build/logs
 mkdir -p "$logs"
 rm -f "$logs"/*.log
@@ -64,6 +64,12 @@ for kind in $kinds; do
 	case $kind in
 	lint) run lint 120 tests/lint.sh ;;
 	unit) for t in "$build"/unit/*_test; do run "unit-$(basename "$t" _test)" 180 "$t"; done ;;
+	fuzz)
+		run fuzz-elf_files 300 "$build/fuzz/elf_driver" files "$build/fuzz/elf"
+		run fuzz-elf_mutate 3000 "$build/fuzz/elf_driver" mutate "$build/fuzz/elf" "${FUZZ_N:-20000}" "${FUZZ_SEED:-1}"
+		run fuzz-elf_rewrite 300 "$build/fuzz/elf_driver" rewrite "$build/fuzz/elf" 1000
+		run fuzz-elf_strace 300 /usr/bin/python3 tests/fuzz/elf_strace.py "$build/fuzz/elf_driver" "$build/fuzz/elf"
+		for t in mutate files rewrite; do sed -n 's/^# \([0-9].*\)/      \1/p' "$logs/fuzz-elf_$t.log"; done ;;
 	fixtures) run fixtures 120 /usr/bin/python3 tests/fixtures/run.py "$build" ;;
 	bpf) needs_root bpf && for t in "$build"/bpftest/*; do
 		[ -x "$t" ] && run "bpf-$(basename "$t")" 120 "$t"
@@ -72,7 +78,9 @@ for kind in $kinds; do
 		run "cli-$(basename "$t" .bats)" 400 bats --tap "$t"
 	done ;;
 	truth) needs_root truth && for t in tests/truth/truth_*.py; do
-		run "$(basename "$t" .py)" 400 /usr/bin/python3 "$t" "$build"
+		limit=400
+		[ "$t" = tests/truth/truth_unwind.py ] && limit=600 # up to six programs, each under load
+		run "$(basename "$t" .py)" "$limit" /usr/bin/python3 "$t" "$build"
 	done ;;
 	python) needs_root python && for i in $(/usr/bin/python3 tests/python/interpreters.py list ${PYTHONS-}); do
 		python "$i"

@@ -11,6 +11,7 @@
 #include "user/base/fail.h"
 #include "user/cmd/cmd.h"
 #include "user/render/render.h"
+#include "user/symbol/parser.h"
 #include "version.h"
 
 static const struct command *const commands[] = {
@@ -111,6 +112,8 @@ int main(int argc, char **argv)
 	struct origin origin = { 0 };
 	int code;
 
+	if (parser_wanted(argc, argv))
+		parser_main();
 	origin_save(&origin);
 	fill_standard_fds();
 	setlocale(LC_CTYPE, "");

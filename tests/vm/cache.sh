@@ -17,8 +17,9 @@ root() {
 	local arch=$1 folder=$cache/root-$1
 	. /etc/os-release
 	fetch "$folder" "${VERSION_CODENAME:-bookworm}" "$arch" . busybox-static util-linux python3 \
-		python3-jsonschema libbpf1 libelf1 libjansson4 \
-		libc6-dev libbpf-dev libelf-dev zlib1g-dev libjansson-dev systemtap-sdt-dev uthash-dev
+		python3-jsonschema libbpf1 libelf1 libdw1 libseccomp2 libjansson4 \
+		libc6-dev libbpf-dev libelf-dev libdw-dev libiberty-dev libseccomp-dev zlib1g-dev libjansson-dev \
+		systemtap-sdt-dev uthash-dev
 	if [ ! -e "$folder.cpio" ] || [ "$folder/.fetched" -nt "$folder.cpio" ]; then
 		# an emulated machine compiles them slowly; bytecode is the same on all machines
 		/usr/bin/python3 -m compileall -q "$folder"/usr/lib/python3* -s "$folder" >"$log" 2>&1 || true
