@@ -154,7 +154,7 @@ $(O)/workload: $(WLSRC:%.c=$(O)/%.o)
 	$(Q)$(CC) -pie $^ -ljansson -lpthread -lm -o $@
 
 $(O)/unit/%_test: $(O)/tests/unit/%_test.o $(O)/tests/unit/report_sample.o \
-		$(O)/tests/unit/report_python.o $(O)/libcore.a
+		$(O)/tests/unit/report_python.o $(O)/tests/unit/report_native.o $(O)/libcore.a
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -ljansson -o $@
 
 $(O)/bpftest/%: $(O)/tests/bpf/%.o $(O)/libcore.a

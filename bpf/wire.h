@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #endif
 
-#define WIRE_VERSION 3
+#define WIRE_VERSION 4
 #define WIRE_COMM_LEN 16
 #define WIRE_SYSCALLS 512 /* syscall numbers below this one are classified */
 
@@ -55,6 +55,7 @@ enum wire_kind {
 	WIRE_PYTHREAD, /* a thread turns out to run Python */
 	WIRE_SAMPLE,   /* what a thread ran or waited in, for so much time */
 	WIRE_STACK,    /* the frames of a stack, once */
+	WIRE_MAPPED,   /* a process maps code, or runs some that no mapping is known of */
 	/* made by user space */
 	WIRE_HOST = 32,
 	WIRE_WINDOW,
@@ -67,6 +68,7 @@ enum wire_kind {
 	WIRE_RUNTIME, /* an interpreter in a process, or why it cannot be watched */
 	WIRE_FRAME,   /* function, file and line of a frame */
 	WIRE_NAME,    /* what a thread is called in its language */
+	WIRE_OBJECT,  /* what lies at an address that threads wait on */
 	WIRE_KIND_MAX,
 };
 
@@ -113,8 +115,9 @@ struct wire_task {
 	__u8 flags;
 	__u16 cpu;
 	__u32 pad;
-	__u64 thread_pointer; /* of user space; only if WIRE_TASK_BLOCKED, as sp */
-	__u64 sp;
+	/* of user space; only if WIRE_TASK_BLOCKED */
+	__u64 thread_pointer;
+	__u64 sp, ip, bp; /* the last two on x86-64 only */
 	struct wire_block block;
 };
 
@@ -246,6 +249,7 @@ enum wire_sample_why {
 	WIRE_SAMPLE_WAIT, /* it is about to sleep on addr: weight_ns is 0, the wait is yet to come */
 	WIRE_SAMPLE_WAITED, /* it slept on addr */
 	WIRE_SAMPLE_HELD, /* it is about to sleep, not on the GIL, but has it: weight_ns is 0 */
+	WIRE_SAMPLE_WOKE, /* it wakes others that slept on addr; weight_ns is their waiting */
 	WIRE_SAMPLE_WHYS,
 };
 
@@ -258,7 +262,7 @@ enum wire_sample_why {
  */
 struct wire_sample {
 	struct wire_head head;
-	__u64 stack; /* id of a WIRE_STACK; 0: the thread has no Python frame, or it cannot be read */
+	__u64 stack; /* id of a WIRE_STACK; 0: there is none, or it cannot be read */
 	__u64 addr;  /* futex word, 0: none */
 	__u64 weight_ns; /* of the time since its last one of this kind: this stands for it */
 	__u8 why;
@@ -267,24 +271,56 @@ struct wire_sample {
 	__u32 pad2;
 };
 
-#define WIRE_FRAMES_MAX 64
-
-/* wire_stack.flags */
-#define WIRE_STACK_TRUNCATED (1 << 0) /* there are more frames below */
-#define WIRE_STACK_TORN (1 << 1)      /* it ends at a frame that could not be read */
+/* wire_frame_id.code below this is no address */
+enum wire_frame_code {
+	WIRE_CODE_ENTRY,  /* C code called Python here: no place of its own; instr is 0 */
+	WIRE_CODE_NATIVE, /* instr: address in the process, inside of the calling instruction */
+	WIRE_CODE_KERNEL, /* instr: address in the kernel, likewise */
+	WIRE_CODES,
+};
 
 /* What a frame is known by until user space has looked it up. */
 struct wire_frame_id {
-	__u64 code;  /* PyCodeObject; 0: here C code called Python */
-	__u64 instr; /* where in it, in the version's own way: see user/runtime/cpython_code.h */
+	__u64 code;  /* enum wire_frame_code, else a PyCodeObject */
+	__u64 instr; /* there: where in it, in the version's own way, see runtime/cpython_code.h */
 };
 
+#define WIRE_KERNEL_MAX 16
+#define WIRE_NATIVE_MAX 128
+#define WIRE_PYTHON_MAX 64
+#define WIRE_FRAMES_MAX (WIRE_KERNEL_MAX + WIRE_NATIVE_MAX + WIRE_PYTHON_MAX)
+
+/* wire_stack.flags */
+#define WIRE_STACK_TRUNCATED (1 << 0) /* there are more Python frames */
+#define WIRE_STACK_TORN (1 << 1)      /* they end at one that could not be read */
+#define WIRE_STACK_WHOLE (1 << 2)     /* native frames go down to where the thread began */
+#define WIRE_STACK_CUT (1 << 3)	      /* there are more native frames than WIRE_NATIVE_MAX */
+#define WIRE_STACK_ASTRAY (1 << 4)    /* native frames end in memory that no file is mapped to */
+#define WIRE_STACK_NO_RULE (1 << 5)   /* ... at code that says nothing about its caller */
+#define WIRE_STACK_NO_MEMORY (1 << 6) /* ... because the stack could not be read */
+#define WIRE_STACK_EARLY (1 << 7)     /* ... in a file whose table was not there yet */
+#define WIRE_STACK_POINTERS (1 << 8)  /* some were found by frame pointers: they may be wrong */
+#define WIRE_STACK_SINGLES (1 << 9)   /* each Python frame has an interpreter's loop of its own */
+
+/*
+ * Three stacks of one thread one after another: the kernel's, the native one, Python's; each has its
+ * innermost frame first.  The record ends behind the n-th frame.
+ */
 struct wire_stack {
 	struct wire_head head; /* tid: the tgid */
 	__u64 id;
 	__u32 n;
-	__u32 flags;
-	struct wire_frame_id frames[WIRE_FRAMES_MAX]; /* innermost first; unused ones are 0 */
+	__u16 flags;
+	__u16 space; /* in which native addresses have their meaning, see wire_frame */
+	struct wire_frame_id frames[WIRE_FRAMES_MAX];
+};
+#define WIRE_STACK_SIZE(n) (32 + 16 * (n))
+
+struct wire_mapped {
+	struct wire_head head;
+	__u64 addr; /* run there; 0: code is mapped just now */
+	__u32 tgid;
+	__u32 pad;
 };
 
 /* --- made by user space ------------------------------------------------------------------- */
@@ -369,14 +405,37 @@ struct wire_runtime {
 	char why[112]; /* WIRE_RUNTIME_UNKNOWN */
 };
 
-/* May come again for the same id with another answer: memory is used again. */
+/* wire_frame.flags */
+#define WIRE_FRAME_MORE (1 << 0)    /* it is inlined: the frame with the next depth follows */
+#define WIRE_FRAME_EVAL (1 << 1)    /* it is the loop of an interpreter: here Python frames belong */
+#define WIRE_FRAME_LIBRARY (1 << 2) /* of the C or a language's own library: not the user's code */
+#define WIRE_FRAME_START (1 << 3)   /* a thread or program begins here */
+
+/*
+ * May come again for the same id with another answer: memory is used again.  A native frame that is
+ * not known has an empty function, but its module and its address there.
+ */
 struct wire_frame {
-	struct wire_head head; /* tid: the tgid */
+	struct wire_head head; /* tid: the tgid, 0: of the kernel */
 	struct wire_frame_id id;
-	__u32 line;  /* 0: not known */
-	__u32 first; /* line of its def */
-	char function[96]; /* qualified name; "": could not be read */
+	__u64 offset;	   /* native: address in the module, as its own symbols have it */
+	__u32 line;	   /* 0: not known */
+	__u32 first;	   /* line where the function begins */
+	__u16 depth;	   /* 0: innermost of those that are inlined at this address */
+	__u16 space;	   /* native: of the stacks that this is told for; another file may lie there later */
+	__u32 flags;
+	char function[128]; /* qualified name; "": could not be found */
 	char file[160];	   /* the end of it, if it is longer */
+	char module[48];   /* native: end of the file's name, "" for Python */
+};
+
+/* Of which variable, or of what kind of memory, a lock is part. */
+struct wire_object {
+	struct wire_head head; /* tid: the tgid */
+	__u64 addr;	       /* the word that was asked for */
+	__u64 begin;	       /* of the variable, 0: there is none */
+	char name[96];	       /* of the variable; "" */
+	char region[48];       /* "libfoo.so.1", "heap", "stack", "memory" */
 };
 
 struct wire_name {
@@ -397,6 +456,7 @@ enum wire_loss_kind {
 	WIRE_LOSS_PYTHREAD,    /* looks at an interpreter that did not find the thread in it */
 	WIRE_LOSS_STACK,       /* samples without a stack: it could not be read or kept */
 	WIRE_LOSS_TRUNCATED,   /* different stacks that are not whole */
+	WIRE_LOSS_UNWIND,      /* stacks whose native frames end early; flags tell why */
 	WIRE_LOSS_KERNEL_KINDS, /* the ones above are counted by the BPF programs */
 	WIRE_LOSS_RECEIVED = WIRE_LOSS_KERNEL_KINDS,
 	WIRE_LOSS_RECURSION, /* runs skipped of programs that no other replaces */
@@ -428,6 +488,13 @@ struct wire_cost {
 	__u64 rss_kib; /* peak */
 	__u64 maps_kib; /* kernel memory of its BPF maps */
 	__u64 ring_kib;
+	__u64 stacks;	 /* taken, and the time and frames of that, measured in the programs */
+	__u64 stack_ns;
+	__u64 stack_frames;
+	__u64 tables;	 /* files whose unwind tables were made */
+	__u64 table_rows;
+	__u64 table_ns;
+	__u64 symbol_cpu_ns; /* of the process that reads the target's files */
 };
 
 /* --- configuration: set before load ---------------------------------------------------------- */
@@ -465,11 +532,14 @@ struct wire_python {
 	__u32 f_instr;
 	__u32 f_owner;	   /* u8; WIRE_PYTHON_NONE: it has none */
 	__u32 owner_c;	   /* frames with this owner or a higher one are C code's; 0: none are */
+	__u32 f_entry;	   /* u8: C code called it; WIRE_PYTHON_NONE: that is told by f_owner */
 	__u32 instr_mask;  /* low bytes of f_instr that count: 0xffffffff for an int, else 0: all */
 	__u32 gil_shift;   /* 0 or 8: what a free-threaded build has in front */
 	__u32 gil_end;	   /* size of the GIL's struct, with gil_shift */
+	__u32 pad;
 };
 #define WIRE_PYTHON_NONE (~0u)
+#define WIRE_PYTHON_ALL (~1u) /* f_entry: C code calls each of them */
 #define WIRE_PYTHON_FRAME 112
 
 /*
@@ -549,7 +619,7 @@ struct wire_target {
 #define WIRE_ASSERT(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type)
 WIRE_ASSERT(wire_head, 16);
 WIRE_ASSERT(wire_block, 32);
-WIRE_ASSERT(wire_task, 112);
+WIRE_ASSERT(wire_task, 128);
 WIRE_ASSERT(wire_switch, 56);
 WIRE_ASSERT(wire_wake, 40);
 WIRE_ASSERT(wire_futex, 56);
@@ -560,7 +630,8 @@ WIRE_ASSERT(wire_sums, 224);
 WIRE_ASSERT(wire_thread_sums, 288);
 WIRE_ASSERT(wire_pythread, 40);
 WIRE_ASSERT(wire_sample, 48);
-WIRE_ASSERT(wire_stack, 32 + 16 * WIRE_FRAMES_MAX);
+WIRE_ASSERT(wire_stack, WIRE_STACK_SIZE(WIRE_FRAMES_MAX));
+WIRE_ASSERT(wire_mapped, 32);
 WIRE_ASSERT(wire_host, 128);
 WIRE_ASSERT(wire_window, 40);
 WIRE_ASSERT(wire_proc, 176);
@@ -568,12 +639,13 @@ WIRE_ASSERT(wire_shared, 112);
 WIRE_ASSERT(wire_region, 88);
 WIRE_ASSERT(wire_loss, 16 + 8 * WIRE_LOSS_KINDS);
 WIRE_ASSERT(wire_prog, 72);
-WIRE_ASSERT(wire_cost, 48);
+WIRE_ASSERT(wire_cost, 104);
 WIRE_ASSERT(wire_runtime, 184);
-WIRE_ASSERT(wire_frame, 296);
+WIRE_ASSERT(wire_frame, 392);
 WIRE_ASSERT(wire_name, 80);
+WIRE_ASSERT(wire_object, 176);
 WIRE_ASSERT(wire_config, 24);
-WIRE_ASSERT(wire_python, 88);
+WIRE_ASSERT(wire_python, 96);
 WIRE_ASSERT(wire_row, 8);
 WIRE_ASSERT(wire_range, 40);
 WIRE_ASSERT(wire_space, 8);

@@ -49,7 +49,7 @@ static void put_right(union record *r, const struct kind *k)
 		value %= f->limit;
 		memcpy(at, &value, f->size);
 	}
-	r->head.size = k->short_size && !kind_has_block(k, r) ? k->short_size : k->size;
+	r->head.size = (uint16_t)kind_size(k, r);
 }
 
 /* The record at data, made valid; how many bytes of the input it took, 0: the end. */
@@ -80,8 +80,10 @@ static void render_all(const struct report *r)
 	for (const struct renderer *f = renderers; f->name; f++) {
 		out.len = 0;
 		f->render(&out, r, &o);
-		require(out.len > 0);
+		require(out.len > 0 || f->render == render_folded);
 	}
+	for (o.profile = 0; o.profile < PROFILE_COUNT; o.profile++)
+		render_folded(&out, r, &o);
 	buf_free(&out);
 }
 

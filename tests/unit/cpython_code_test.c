@@ -427,7 +427,7 @@ static void long_names(void **state)
 	name[sizeof(name) - 1] = '\0';
 	empty_world(&w, &l);
 	assert_int_equal(cpython_code_read(&w.memory, steps_code(&w, name, name), &c), 0);
-	snprintf(want, sizeof(want), "%.95s", name);
+	snprintf(want, sizeof(want), "%.127s", name);
 	assert_string_equal(c.function, want);
 	assert_string_equal(c.file, name + 999 - 159);
 	cpython_code_free(&c);

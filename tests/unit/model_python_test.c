@@ -227,7 +227,7 @@ static void many_stacks(void **state)
 
 static void many_sites(void **state)
 {
-	enum { THREADS = 70, STACKS = 1000 };
+	enum { THREADS = 140, STACKS = 1000 };
 	struct model *m = new_target(THREADS);
 	uint64_t sum = 0, without = 0;
 

@@ -72,6 +72,7 @@ static void set_losses(struct report_quality *q)
 		{ "pythread", "looks into Python without an answer", 0 },
 		{ "stack", "samples without a stack", 0 },
 		{ "truncated", "stacks that are not whole", 0 },
+		{ "unwind", "stacks whose native frames end early", 0 },
 		{ "received", "records received", 0 },
 		{ "recursion", "program runs skipped", 0 },
 		{ "late", "records out of order", 0 },
@@ -80,6 +81,7 @@ static void set_losses(struct report_quality *q)
 		{ "frame", "frames without a function", 0 },
 	};
 
+	_Static_assert(WIRE_LOSS_FRAME == WIRE_LOSS_KINDS - 1, "the last row is of the last kind");
 	memcpy(q->loss, kinds, sizeof(kinds));
 	q->n_loss = WIRE_LOSS_KINDS;
 	q->loss[WIRE_LOSS_MADE].count = q->made;
@@ -421,14 +423,15 @@ static void fill_huge(struct sample *s)
 	memset(r->verdict.advice, 'a', sizeof(r->verdict.advice) - 1);
 }
 
+static const char *const bad_words[] = {
+	"\033[31mred\033[0m", "\xff\xfe\x80", "\xc3\x28" "a\nb", "\xe2\x80\xae" "evil",
+	"\xc2\x9b" "31m", "\xf0\x9f\x98\x80\xf0\x9f\x98\x80", "a\\x1b", "\xcc\x81 x",
+	"\"quote\",{", "\xed\xa0\x80\x07", "\xe4\xb8\xad\xe6\x96\x87",
+	"\xe2\x80\x8b\x7f\x1b]0;",
+};
+
 static void fill_hostile(struct sample *s)
 {
-	static const char *const bad[] = {
-		"\033[31mred\033[0m", "\xff\xfe\x80", "\xc3\x28" "a\nb", "\xe2\x80\xae" "evil",
-		"\xc2\x9b" "31m", "\xf0\x9f\x98\x80\xf0\x9f\x98\x80", "a\\x1b", "\xcc\x81 x",
-		"\"quote\",{", "\xed\xa0\x80\x07", "\xe4\xb8\xad\xe6\x96\x87",
-		"\xe2\x80\x8b\x7f\x1b]0;",
-	};
 	static const char target[] = "\033]0;owned\007 \xe2\x80\xae\xff\xc0\xaf <script> "
 				     "\xf4\x90\x80\x80";
 	struct report *r = &s->r;
@@ -436,10 +439,10 @@ static void fill_hostile(struct sample *s)
 	fill_processes(s);
 	r->target = target;
 	for (size_t i = 0; i < r->n_threads; i++)
-		strcpy(r->threads[i].comm, bad[i % 12]);
+		strcpy(r->threads[i].comm, bad_words[i % 12]);
 	memset(r->threads[3].comm, 0xe2, sizeof(r->threads[3].comm)); /* no NUL */
 	for (size_t i = 0; i < r->n_processes; i++) {
-		strcpy(r->processes[i].comm, bad[i % 12]);
+		strcpy(r->processes[i].comm, bad_words[i % 12]);
 		r->processes[i].cmdline = i == 1 ? "" : target;
 		r->processes[i].ppid = 900 + (uint32_t)(i + 1) % 3; /* a loop */
 	}
@@ -448,11 +451,11 @@ static void fill_hostile(struct sample *s)
 
 		strcpy(l->name, target);
 		for (size_t k = 0; k < l->n_top_waiters; k++)
-			strcpy(l->top_waiters[k].comm, bad[(i + k) % 12]);
+			strcpy(l->top_waiters[k].comm, bad_words[(i + k) % 12]);
 		for (size_t k = 0; k < l->n_top_wakers; k++)
-			strcpy(l->top_wakers[k].comm, bad[(i + k) % 12]);
+			strcpy(l->top_wakers[k].comm, bad_words[(i + k) % 12]);
 	}
-	report_python_fill(r, bad, sizeof(bad) / sizeof(bad[0]), 5);
+	report_python_fill(r, bad_words, 12, 5);
 	strcpy(r->verdict.sentence, "\033[2J \xe2\x80\xae comm \xff is \t bad");
 	strcpy(r->par.ceiling_why, "\033[5mblink");
 	strcpy(r->kernel, "6.\0336\xff");
@@ -470,17 +473,31 @@ static void fill_nulls(struct sample *s)
 	report_python_nulls(&s->r);
 }
 
+static void fill_native(struct sample *s)
+{
+	fill_processes(s);
+	s->r.locks[0].shared = false;
+	report_native_fill(&s->r, NULL, 0, 6);
+}
+
+static void fill_weird(struct sample *s)
+{
+	fill_hostile(s);
+	report_native_fill(&s->r, bad_words, 12, 12);
+}
+
 static const struct {
 	const char *name;
 	void (*fill)(struct sample *s);
 } fills[] = {
 	{ "gil", fill_gil },   { "processes", fill_processes }, { "zero", fill_zero },
 	{ "huge", fill_huge }, { "hostile", fill_hostile },	{ "python", fill_python },
-	{ "nulls", fill_nulls },
+	{ "nulls", fill_nulls }, { "native", fill_native },	{ "weird", fill_weird },
 };
 
 const char *const report_samples[] = { "gil",	  "processes", "zero",	"huge",
-				       "hostile", "python",    "nulls", NULL };
+				       "hostile", "python",    "nulls",
+				       "native",  "weird",     NULL };
 
 struct report *report_sample(const char *name)
 {

@@ -17,6 +17,8 @@ struct report;
  * "hostile"  strings of a target that wants to break the terminal or the parser
  * "python"   "gil", with all that the runtime knows: places, names, held asleep, samples
  * "nulls"    the same with no string at all and all numbers 0
+ * "native"   "processes", with native stacks: C, C++, a library without symbols, mixed with Python
+ * "weird"    the same with the strings of "hostile"
  */
 extern const char *const report_samples[]; /* ends with NULL */
 
@@ -33,5 +35,8 @@ void *report_sample_alloc(struct report *r, size_t n, size_t size);
  */
 void report_python_fill(struct report *r, const char *const *bad, size_t n_bad, size_t n);
 void report_python_nulls(struct report *r);
+
+/* report_native.c: the same for native stacks, of any report. */
+void report_native_fill(struct report *r, const char *const *bad, size_t n_bad, size_t n);
 
 #endif

@@ -98,11 +98,14 @@ static const struct wire_head *record(uint64_t i)
 		return &gone.head;
 	}
 	if (i % 100 == 50) {
+		uint32_t n = (uint32_t)(i / 100) % (WIRE_FRAMES_MAX + 1);
+
 		stack = (struct wire_stack){
-			.head = { .ts_ns = i, .kind = WIRE_STACK, .size = sizeof(stack) },
-			.n = WIRE_FRAMES_MAX,
+			.head = { .ts_ns = i, .kind = WIRE_STACK },
+			.n = n,
 		};
-		for (size_t f = 0; f < WIRE_FRAMES_MAX; f++)
+		stack.head.size = (uint16_t)WIRE_STACK_SIZE(n);
+		for (size_t f = 0; f < n; f++)
 			stack.frames[f] = (struct wire_frame_id){ i, f };
 		return &stack.head;
 	}
@@ -313,6 +316,8 @@ static void test_other_versions(void **state)
 			memcpy(data + 12, &crc, 4);
 			store("other", data, len);
 			refused("other", -EPROTO, version > ours ? "newer" : "older");
+			if (at == 10 && version == 3) /* before native stacks */
+				refused("other", -EPROTO, "has version 1.3, not 1.4: use an older");
 		}
 		data[at] = (unsigned char)ours;
 	}

@@ -38,6 +38,8 @@ union record {
 	struct wire_runtime runtime;
 	struct wire_frame frame;
 	struct wire_name name;
+	struct wire_mapped mapped;
+	struct wire_object object;
 	uint8_t bytes[TRACE_RECORD_MAX];
 };
 
@@ -53,6 +55,7 @@ static const uint16_t sizes[WIRE_KIND_MAX] = {
 	[WIRE_PYTHREAD] = sizeof(struct wire_pythread),
 	[WIRE_SAMPLE] = sizeof(struct wire_sample),
 	[WIRE_STACK] = sizeof(struct wire_stack),
+	[WIRE_MAPPED] = sizeof(struct wire_mapped),
 	[WIRE_HOST] = sizeof(struct wire_host),
 	[WIRE_WINDOW] = sizeof(struct wire_window),
 	[WIRE_PROC] = sizeof(struct wire_proc),
@@ -64,6 +67,7 @@ static const uint16_t sizes[WIRE_KIND_MAX] = {
 	[WIRE_RUNTIME] = sizeof(struct wire_runtime),
 	[WIRE_FRAME] = sizeof(struct wire_frame),
 	[WIRE_NAME] = sizeof(struct wire_name),
+	[WIRE_OBJECT] = sizeof(struct wire_object),
 };
 
 #define FOR_EACH_KIND(kind)                                                                        \
@@ -115,6 +119,7 @@ static void make_valid(union record *r, uint16_t kind)
 		break;
 	case WIRE_STACK:
 		r->stack.n %= WIRE_FRAMES_MAX + 1;
+		r->head.size = (uint16_t)WIRE_STACK_SIZE(r->stack.n);
 		for (size_t i = r->stack.n; i < WIRE_FRAMES_MAX; i++)
 			r->stack.frames[i] = (struct wire_frame_id){ 0 };
 		break;
@@ -149,9 +154,17 @@ static void make_valid(union record *r, uint16_t kind)
 	case WIRE_FRAME:
 		END(r->frame.function);
 		END(r->frame.file);
+		END(r->frame.module);
 		break;
 	case WIRE_NAME:
 		END(r->name.name);
+		break;
+	case WIRE_MAPPED:
+		r->mapped.pad = 0;
+		break;
+	case WIRE_OBJECT:
+		END(r->object.name);
+		END(r->object.region);
 		break;
 	default:
 		break;
@@ -229,9 +242,9 @@ static void test_stacks(void **state)
 	union record r = { .stack = { .head = { .ts_ns = 1, .kind = WIRE_STACK } } };
 
 	(void)state;
-	r.head.size = sizeof(r.stack);
 	for (uint32_t n = 0; n <= WIRE_FRAMES_MAX; n++) {
 		r.stack.n = n;
+		r.head.size = (uint16_t)WIRE_STACK_SIZE(n);
 		survives(&r);
 		if (n)
 			r.stack.frames[n - 1] = (struct wire_frame_id){ n % 2 ? ~0ULL - n : 0, n };
@@ -288,6 +301,19 @@ static void test_text_form(void **state)
 		  "1 runtime name=\"CPython 3.11.2\" status=no_gil switches=3");
 	format_is("1 frame function=f file=\"/a b.py\" line=3 code=1 instr=2",
 		  "1 frame code=0x1 instr=0x2 function=\"f\" file=\"/a b.py\" line=3");
+	format_is("1 frame tid=7 code=1 instr=0x7f10 function=\"std::lock(int&)\" "
+		  "module=libfoo.so.1 offset=0x1234 depth=2 flags=5",
+		  "1 frame tid=7 code=0x1 instr=0x7f10 function=\"std::lock(int&)\" "
+		  "module=\"libfoo.so.1\" offset=0x1234 depth=2 flags=0x5");
+	format_is("1 sample why=woke weight_ns=7 addr=16",
+		  "1 sample why=woke weight_ns=7 addr=0x10");
+	format_is("1 mapped tid=4 addr=0x7f10 tgid=3", "1 mapped tid=4 addr=0x7f10 tgid=3");
+	format_is("1 object tid=4 name=\"a \\xff\" addr=0x5010 begin=0x5000 region=heap",
+		  "1 object tid=4 addr=0x5010 begin=0x5000 name=\"a \\xff\" region=\"heap\"");
+	format_is("1 cost stacks=5 tables=2 table_rows=9 stack_ns=3 stack_frames=8",
+		  "1 cost stacks=5 stack_ns=3 stack_frames=8 tables=2 table_rows=9");
+	format_is("1 cost symbol_cpu_ns=6 table_ns=4", "1 cost table_ns=4 symbol_cpu_ns=6");
+	format_is("1 loss count.unwind=3", "1 loss count.unwind=3");
 	format_is("1 name name=\"Thread-3 (\\x1b)\"", "1 name name=\"Thread-3 (\\x1b)\"");
 	format_is("1 host realtime_offset_ns=-9223372036854775808",
 		  "1 host realtime_offset_ns=-9223372036854775808");
@@ -306,10 +332,12 @@ static void test_sizes(void **state)
 	assert_int_equal(trace_parse("1 switch block.object=0", &r, sizeof(r)), 1);
 	assert_int_equal(r.sw.flags, WIRE_SWITCH_BLOCK | WIRE_SWITCH_OBJECT);
 	assert_int_equal(trace_parse("1 stack frames=1:2,3:4", &r, sizeof(r)), 1);
-	assert_int_equal(r.head.size, sizeof(struct wire_stack));
+	assert_int_equal(r.head.size, WIRE_STACK_SIZE(2));
 	assert_int_equal(r.stack.n, 2);
 	assert_int_equal(r.stack.frames[1].code, 3);
 	assert_int_equal(r.stack.frames[1].instr, 4);
+	assert_int_equal(trace_parse("1 stack frames=1:2", &r, WIRE_STACK_SIZE(1)), 1);
+	assert_int_equal(trace_parse("1 stack frames=1:2", &r, WIRE_STACK_SIZE(1) - 1), -EINVAL);
 	assert_int_equal(trace_parse("1 switch", &r, WIRE_SWITCH_SHORT), 1);
 	assert_int_equal(trace_parse("1 switch", &r, WIRE_SWITCH_SHORT - 1), -EINVAL);
 }
@@ -359,9 +387,13 @@ static void test_bad_lines(void **state)
 		{ "1 switch block.aux=0 block.object=1", "there is no 'block.aux'" },
 		{ "1 switch block.object=1 block.aux=1", "'block.aux' is given twice" },
 		{ "1 task block.object=1", "'block.object' is no field" },
-		{ "1 sample why=4", "'why' needs one of cpu wait waited held, in" },
+		{ "1 sample why=5", "'why' needs one of cpu wait waited held woke, in" },
 		{ "1 sample why=wait_", "'why' needs one of" },
 		{ "1 runtime status=fine", "'status' needs one of ok no_gil unknown, in" },
+		{ "1 mapped pad=1", "'pad' is no field" },
+		{ "1 frame depth=65536", "'depth' has a number that does not fit" },
+		{ "1 frame module=0123456789abcdef0123456789abcdef0123456789abcdef",
+		  "'module' is too long" },
 		{ "1 stack n=1", "'n' is no field" },
 		{ "1 stack frames=", "'frames' needs a number" },
 		{ "1 stack frames=1", "'frames' needs pairs" },
@@ -431,6 +463,8 @@ static void test_check(void **state)
 
 		if (kind == WIRE_SWITCH)
 			right_size = WIRE_SWITCH_SHORT;
+		if (kind == WIRE_STACK)
+			right_size = WIRE_STACK_SIZE(0);
 		memset(&r, 0, sizeof(r));
 		r.head.kind = (uint16_t)kind;
 		for (unsigned int size = 0; size <= sizeof(r); size++) {
@@ -484,8 +518,16 @@ static void test_check_python(void **state)
 	assert_int_equal(trace_check(&r.head, sizeof(r)), 0);
 	r.stack.n = WIRE_FRAMES_MAX + 1;
 	assert_int_equal(trace_check(&r.head, sizeof(r)), -EINVAL);
-	assert_non_null(strstr(fail_text(), "n is 65, it must be below 65"));
+	assert_non_null(strstr(fail_text(), "n is 209, it must be below 209"));
 	r.stack.n = 0x100;
+	assert_int_equal(trace_check(&r.head, sizeof(r)), -EINVAL);
+	r.stack.n = 3; /* the size follows from it: neither more nor less */
+	assert_int_equal(trace_check(&r.head, sizeof(r)), -EINVAL);
+	assert_non_null(strstr(fail_text(), "it must be 80"));
+	r.head.size = WIRE_STACK_SIZE(3);
+	assert_int_equal(trace_check(&r.head, sizeof(r)), 0);
+	assert_int_equal(trace_check(&r.head, WIRE_STACK_SIZE(3) - 1), -EINVAL);
+	r.stack.n = ~0u;
 	assert_int_equal(trace_check(&r.head, sizeof(r)), -EINVAL);
 	memset(&r, 0, sizeof(r));
 	r.head.kind = WIRE_RUNTIME;
@@ -499,9 +541,14 @@ static void test_check_python(void **state)
 	r.head.size = sizeof(r.frame);
 	ENDLESS(&r, frame.function);
 	ENDLESS(&r, frame.file);
+	ENDLESS(&r, frame.module);
 	r.head.kind = WIRE_NAME;
 	r.head.size = sizeof(r.name);
 	ENDLESS(&r, name.name);
+	r.head.kind = WIRE_OBJECT;
+	r.head.size = sizeof(r.object);
+	ENDLESS(&r, object.name);
+	ENDLESS(&r, object.region);
 }
 
 static void test_names(void **state)

@@ -54,7 +54,7 @@ static void bound_somewhere(void **state)
 	g->n_holding = 1;
 	v = check(&none, VERDICT_GIL_BOUND);
 	says_not(v->sentence, "most at");
-	g->holding->place = (struct report_place){ "", "x.py", 3 };
+	g->holding->place = (struct report_place){ .function = "", .file = "x.py", .line = 3 };
 	verdict_decide(&none.r);
 	says(none.r.verdict.sentence, "held most at a function (x.py:3)");
 

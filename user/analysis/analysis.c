@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "user/analysis/analysis.h"
+#include "user/analysis/folded.h"
 #include "user/analysis/gil.h"
 #include "user/analysis/sites.h"
 #include "user/analysis/verdict.h"
@@ -293,8 +294,10 @@ void report_free(struct report *r)
 		free(r->locks[i].top_holders);
 		free(r->locks[i].top_wakers);
 		sites_free(r->locks[i].sites, r->locks[i].n_sites);
+		sites_free(r->locks[i].holding, r->locks[i].n_holding);
 	}
 	report_free_runtimes(r);
+	report_free_folded(r);
 	free(r->processes);
 	free(r->threads);
 	free(r->locks);

@@ -23,6 +23,11 @@ void report_free(struct report *r);
 #define ANALYSIS_DOUBT_NS 50000
 #define ANALYSIS_DOUBT_SHARE 0.01
 
+struct thread_times;
+
+/* CPU time is known exactly, samples only say where it was: what one of a process counts. */
+double analysis_cpu_scale(const struct process *p, const struct thread_times *times, size_t n);
+
 /* Parts of it. */
 void analysis_threads(struct report *r, const struct model *m);
 void analysis_quality(struct report *r, const struct model *m);

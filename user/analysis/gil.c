@@ -95,8 +95,7 @@ static uint64_t cpu_of_process(const struct process *p, const struct thread_time
 	return ns;
 }
 
-/* CPU time is known exactly; samples only say where it was. */
-static double scale_of(const struct process *p, const struct thread_times *times, size_t n)
+double analysis_cpu_scale(const struct process *p, const struct thread_times *times, size_t n)
 {
 	uint64_t sampled = 0;
 	const struct site *s;
@@ -109,7 +108,7 @@ static double scale_of(const struct process *p, const struct thread_times *times
 static void fill_cpu(struct report_gil *ret, const struct found *f,
 		     const struct thread_times *times, size_t n)
 {
-	double scale = scale_of(f->process, times, n);
+	double scale = analysis_cpu_scale(f->process, times, n);
 	struct sites without = { .by = SITES_FUNCTIONS, .scale = scale };
 	const struct site *s;
 
@@ -224,7 +223,7 @@ void analysis_runtimes(struct report *r, const struct model *m, const struct loc
 	DL_FOREACH(m->all_processes, p)
 	{
 		if (p->sites)
-			running.scale = scale_of(p, times, n);
+			running.scale = analysis_cpu_scale(p, times, n);
 		LL_FOREACH(p->sites, s) sites_add(&running, s);
 	}
 	r->running = sites_places(&running, times, n, &r->n_running);

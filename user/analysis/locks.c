@@ -2,12 +2,13 @@
 /*
  * locks.c - the locks of a report: who waited, who held, how long; see analysis.h.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "user/analysis/analysis.h"
+#include "user/analysis/frame.h"
+#include "user/analysis/lock_name.h"
 #include "user/analysis/sites.h"
 #include "user/base/buf.h"
 #include "user/model/lock.h"
@@ -150,50 +151,6 @@ static void fill_holders(struct report_lock *ret, const struct lock *l,
 	unknown->why = unknown_why(l);
 }
 
-/* "f (file.py:12)"; a name is short, so the path goes. */
-static void name_place(struct buf *b, const struct frame *f)
-{
-	const char *slash;
-
-	if (!f || !f->known || !f->function[0]) {
-		buf_puts(b, "?");
-		return;
-	}
-	slash = strrchr(f->file, '/');
-	buf_printf(b, "%s (%s:%u)", f->function, slash ? slash + 1 : f->file, f->line);
-}
-
-static void name_python(struct report_lock *ret, const struct lock *l)
-{
-	struct buf b = { 0 };
-
-	buf_puts(&b, lock_kinds[l->kind].name);
-	if (!l->by_place)
-		buf_printf(&b, " 0x%llx (first", (unsigned long long)l->base);
-	buf_puts(&b, " at ");
-	name_place(&b, l->place);
-	if (!l->by_place)
-		buf_puts(&b, ")");
-	snprintf(ret->name, sizeof(ret->name), "%s", b.data);
-	buf_free(&b);
-}
-
-static void fill_name(struct report_lock *ret, const struct lock *l)
-{
-	if (l->name[0])
-		snprintf(ret->name, sizeof(ret->name), "%s", l->name);
-	else if (l->kind == KIND_FOLDED)
-		snprintf(ret->name, sizeof(ret->name), "all other locks");
-	else if (lock_is_python(l))
-		name_python(ret, l);
-	else if (l->shared)
-		snprintf(ret->name, sizeof(ret->name), "%s in %s+0x%llx", lock_kinds[l->kind].name,
-			 l->path[0] ? l->path : "shared memory", (unsigned long long)l->base);
-	else
-		snprintf(ret->name, sizeof(ret->name), "%s 0x%llx", lock_kinds[l->kind].name,
-			 (unsigned long long)l->base);
-}
-
 static void fill_hist(struct report_lock *ret, const struct lock *l)
 {
 	size_t n = 0;
@@ -218,6 +175,25 @@ static void fill_sites(struct report_lock *ret, const struct lock *l,
 		sites_add_rest(&waiting, p->waited_at, p, p->waited_new_ns);
 	}
 	ret->sites = sites_places(&waiting, times, n, &ret->n_sites);
+	ret->place = frame_place(NULL);
+	for (size_t i = ret->n_sites; i--;)
+		if (ret->sites[i].place.function[0] || ret->sites[i].place.module[0])
+			ret->place = ret->sites[i].place;
+}
+
+/* Likewise where its holders were seen; a GIL has that in its own part of the report. */
+static void fill_holding(struct report_lock *ret, const struct lock *l,
+			 const struct thread_times *times, size_t n)
+{
+	struct sites holding = { .by = SITES_FUNCTIONS };
+
+	if (l->gil || lock_kinds[l->kind].class == CLASS_COND)
+		return;
+	for (const struct party *p = l->parties; p; p = p->hh.next) {
+		sites_add_party(&holding, p, SITE_HOLDING);
+		sites_add_rest(&holding, p->held_at, p, p->blamed_new_ns);
+	}
+	ret->holding = sites_places(&holding, times, n, &ret->n_holding);
 }
 
 static void fill_lock(struct report_lock *ret, const struct model *m, const struct lock *l,
@@ -228,7 +204,7 @@ static void fill_lock(struct report_lock *ret, const struct model *m, const stru
 
 	ret->kind = lock_kinds[l->kind].name;
 	ret->class = report_class(l);
-	fill_name(ret, l);
+	lock_name_fill(ret, m, l);
 	ret->pid = l->pid;
 	ret->addr = l->base;
 	ret->shared = l->shared;
@@ -260,6 +236,7 @@ static void fill_lock(struct report_lock *ret, const struct model *m, const stru
 	ret->top_wakers = top_parties(l, as_waker, times, n, &ret->n_top_wakers);
 	fill_holders(ret, l, times, n);
 	fill_sites(ret, l, times, n);
+	fill_holding(ret, l, times, n);
 }
 
 /* Each thread's time by class, and the lock that cost it most. */

@@ -23,6 +23,7 @@ static const struct {
 	[WIRE_LOSS_PYTHREAD] = { "pythread", "looks into Python that did not find the thread", true },
 	[WIRE_LOSS_STACK] = { "stack", "samples whose stack could not be read", true },
 	[WIRE_LOSS_TRUNCATED] = { "truncated", "different stacks deeper than what is read", true },
+	[WIRE_LOSS_UNWIND] = { "unwind", "native stacks that end early", true },
 	[WIRE_LOSS_RECEIVED] = { "received", "records received", true },
 	[WIRE_LOSS_RECURSION] = { "recursion", "program runs skipped by the kernel", false },
 	[WIRE_LOSS_LATE] = { "late", "records too late to be put in order", true },
@@ -38,9 +39,32 @@ static void fill_samples(struct report_quality *q, const struct model *m)
 	q->sample_ns = m->sample_ns;
 	q->stacks = HASH_COUNT(m->stacks);
 	for (const struct stack *s = m->stacks; s; s = s->hh.next)
-		q->stacks_truncated += s->truncated;
+		q->stacks_truncated += (s->flags & (WIRE_STACK_TRUNCATED | WIRE_STACK_TORN)) != 0;
 	for (const struct frame *f = m->frames; f; f = f->hh.next)
-		q->frames_unknown += !f->known || !f->function[0];
+		q->frames_unknown += !f->key.depth && (!f->known || !f->function[0]);
+	q->samples_native = m->samples_native;
+	q->samples_whole = m->samples_whole;
+	q->samples_cut = m->samples_cut;
+	q->samples_astray = m->samples_astray;
+	q->samples_no_rule = m->samples_no_rule;
+	q->samples_no_memory = m->samples_no_memory;
+	q->samples_early = m->samples_early;
+	q->samples_pointers = m->samples_pointers;
+}
+
+static void fill_cost(struct report_quality *q, const struct wire_cost *cost)
+{
+	q->own_cpu_ns = cost->cpu_ns;
+	q->own_rss_kib = cost->rss_kib;
+	q->maps_kib = cost->maps_kib;
+	q->ring_kib = cost->ring_kib;
+	q->stacks_taken = cost->stacks;
+	q->stacks_ns = cost->stack_ns;
+	q->stacks_frames = cost->stack_frames;
+	q->tables = cost->tables;
+	q->table_rows = cost->table_rows;
+	q->table_ns = cost->table_ns;
+	q->symbol_cpu_ns = cost->symbol_cpu_ns;
 }
 
 void analysis_quality(struct report *r, const struct model *m)
@@ -64,10 +88,7 @@ void analysis_quality(struct report *r, const struct model *m)
 	q->unmapped_shared = m->loss.count[WIRE_LOSS_SHARED];
 	q->locks_folded = m->folded_locks;
 	fill_samples(q, m);
-	q->own_cpu_ns = m->cost.cpu_ns;
-	q->own_rss_kib = m->cost.rss_kib;
-	q->maps_kib = m->cost.maps_kib;
-	q->ring_kib = m->cost.ring_kib;
+	fill_cost(q, &m->cost);
 	q->progs = xcalloc(m->n_progs, sizeof(*q->progs));
 	q->n_progs = m->n_progs;
 	for (size_t i = 0; i < m->n_progs; i++) {

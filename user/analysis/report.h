@@ -147,6 +147,8 @@ struct report_place {
 	const char *function; /* qualified name; "": not known */
 	const char *file;     /* "": not known */
 	uint32_t line;	      /* 0: not known */
+	const char *module;   /* native: the file that is mapped, "libfoo.so.1"; Python: "" */
+	uint64_t offset;      /* native: address in it */
 };
 
 /*
@@ -154,8 +156,18 @@ struct report_place {
  * up to what was measured exactly.
  */
 struct report_site {
-	struct report_place place; /* innermost Python frame outside of Python's own lock code */
-	const char *stack;	   /* all of it, "f (file:line); g (file:line)", outermost last */
+	/*
+	 * Where the user's own code is: the innermost frame outside of the lock code of Python, of the C
+	 * library and of the language's own library; Python's before native ones.
+	 */
+	struct report_place place;
+	/*
+	 * All of it, native and Python frames in one, "f (file:line); g (module)", outermost last;
+	 * functions that a compiler inlined are frames too, those of the kernel are "f [k]".  Without
+	 * its outer end it ends with " ... truncated" (there are more Python frames), " ... (cut off)"
+	 * (more native ones) or " ... (unknown from here)".
+	 */
+	const char *stack;
 	uint32_t tid;		   /* of the thread with most of it */
 	char comm[WIRE_COMM_LEN];
 	const char *thread_name; /* of that thread, see report_thread.name */
@@ -240,7 +252,9 @@ struct report_lock {
 	uint32_t id;	  /* 1.. in order of the array */
 	const char *kind; /* "mutex", "pi-mutex", "robust-mutex", "rwlock", "gil", "hand-off lock",
 			     "condition", "semaphore", "barrier", "join", "futex", "wait-list",
-			     "Python lock", "queue wait", "Python join", "Python condition" */
+			     "Python lock", "queue wait", "Python join", "Python condition",
+			     "once", "malloc arena", "stdio lock", "Rust mutex", "Rust rwlock",
+			     "Rust wait", "Go lock", "Go wait", "Java monitor", "Java wait" */
 	enum report_lock_class class;
 	char name[96];	  /* "GIL (CPython 3.11)", "mutex 0x7f..10", "file /dev/shm/x+0x10" */
 	uint32_t pid;	  /* private: its process; shared: 0 */
@@ -270,6 +284,12 @@ struct report_lock {
 	struct report_site *holding; /* where its holders were meanwhile (GIL: see report_gil) */
 	size_t n_holding;
 	const char *owner_note; /* why there is no holder ("no owner by design"), NULL if there is */
+	/*
+	 * Of what it is part, as its program has it: "registry_lock", "cache+0x28 (libfoo.so.1)", "heap",
+	 * "stack"; "" if that is not known.
+	 */
+	char object[128];
+	struct report_place place; /* where it is waited for most; function "": not known */
 };
 
 /* A slice of the window. */
@@ -285,6 +305,25 @@ struct report_loss {
 	const char *label;
 	uint64_t count;
 };
+
+/*
+ * Time of one thread at one whole stack, for flame graphs.  Frames are outermost first, raw bytes.
+ */
+struct report_folded {
+	uint32_t pid, tid;
+	const char *comm;
+	const char **frames;
+	size_t n;
+	uint64_t ns;
+};
+
+enum report_profile {
+	PROFILE_ON_CPU,	 /* CPU time */
+	PROFILE_WAITING, /* time waited for locks and the GIL, conditions too */
+	PROFILE_HOLDING, /* waiting of others, where it was held meanwhile */
+	PROFILE_COUNT,
+};
+extern const char *const report_profiles[PROFILE_COUNT]; /* "on-cpu", "waiting", "holding" */
 
 struct report_prog {
 	char name[24];
@@ -303,6 +342,15 @@ struct report_quality {
 	uint64_t samples_unread;    /* ... without a stack where there should be one */
 	uint64_t stacks, stacks_truncated, frames_unknown; /* different ones */
 	uint64_t sample_ns;	    /* time that one sample stands for, 0: none were taken */
+	uint64_t samples_native;    /* samples with native frames */
+	uint64_t samples_whole;	    /* ... down to where the thread began */
+	uint64_t samples_cut;	    /* ... deeper than WIRE_NATIVE_MAX */
+	uint64_t samples_astray, samples_no_rule, samples_no_memory, samples_early; /* ... end early */
+	uint64_t samples_pointers;  /* ... with frames found by frame pointers */
+	/* what taking stacks cost: measured in the BPF programs, each one */
+	uint64_t stacks_taken, stacks_ns, stacks_frames;
+	uint64_t tables, table_rows, table_ns; /* unwind tables made, and the time in which some were awaited */
+	uint64_t symbol_cpu_ns;	    /* CPU of the process that reads the target's files */
 	uint64_t locks_folded; /* locks beyond the table, added up in one row */
 	uint64_t own_cpu_ns;
 	uint64_t own_rss_kib, maps_kib, ring_kib;
@@ -338,6 +386,9 @@ struct report {
 	size_t n_runtimes;
 	struct report_site *running; /* functions by sampled CPU time, all processes */
 	size_t n_running;
+	struct report_folded *folded[PROFILE_COUNT]; /* heaviest first */
+	size_t n_folded[PROFILE_COUNT];
+	struct folded_pool *folded_pool; /* what folded points to; of no use to a renderer */
 	struct report_phase *phases;
 	size_t n_phases;
 	struct report_quality quality;

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/analysis/frame.h"
 #include "user/analysis/sites.h"
 #include "user/base/buf.h"
+#include "user/model/natlock.h"
 #include "user/model/pylock.h"
 
 struct site_entry {
@@ -23,22 +25,29 @@ struct site_entry {
 	uint64_t ns, count, held_ns, max_ns;
 };
 
-static bool is_known(const struct frame *f)
+static const struct frame *innermost_python(const struct stack *stack)
 {
-	return f && f->known && f->function[0];
+	size_t i = 0;
+
+	while (mix_python(stack)[i] == &stack_entry)
+		i++;
+	return mix_python(stack)[i];
 }
 
+/* Python's frames before native ones. */
 static const struct frame *place_of(const struct stack *stack, enum sites_by by)
 {
 	const struct frame *place = NULL;
 
 	if (!stack)
 		return NULL;
-	if (by == SITES_WAITING)
+	if (!mix_has_python(stack))
+		place = natlock_place(stack);
+	else if (by == SITES_WAITING)
 		pylock_kind(stack, &place);
 	else
-		place = stack->n ? stack->frames[0] : NULL;
-	return is_known(place) ? place : NULL;
+		place = innermost_python(stack);
+	return frame_is_known(place) ? place : NULL;
 }
 
 static struct site_entry *add(struct sites *s, const struct stack *stack, uint64_t ns)
@@ -99,16 +108,11 @@ void sites_add_party(struct sites *s, const struct party *p, enum site_role role
 
 static int compare_places(const struct site_entry *x, const struct site_entry *y)
 {
-	int order;
+	int order = frame_compare(x->place, x->line, y->place, y->line);
 
-	if (!x->place || !y->place)
-		return (x->place != NULL) - (y->place != NULL);
-	order = strcmp(x->place->function, y->place->function);
-	if (!order)
-		order = strcmp(x->place->file, y->place->file);
-	if (!order)
-		order = (x->line > y->line) - (x->line < y->line);
-	return order ? order : (x->nr > y->nr) - (x->nr < y->nr);
+	if (order || !x->place)
+		return order;
+	return (x->nr > y->nr) - (x->nr < y->nr);
 }
 
 static int by_place(const void *a, const void *b)
@@ -135,30 +139,14 @@ static int by_weight(const void *a, const void *b)
 	if (!order)
 		order = strcmp(x->site.place.file, y->site.place.file);
 	if (!order)
+		order = strcmp(x->site.place.module, y->site.place.module);
+	if (!order)
+		order = (x->site.place.offset > y->site.place.offset) -
+			(x->site.place.offset < y->site.place.offset);
+	if (!order)
 		order = (x->site.place.line > y->site.place.line) -
 			(x->site.place.line < y->site.place.line);
 	return order ? order : (x->nr > y->nr) - (x->nr < y->nr);
-}
-
-static char *stack_text(const struct stack *stack)
-{
-	struct buf b = { 0 };
-
-	for (size_t i = 0; stack && i < stack->n; i++) {
-		const struct frame *f = stack->frames[i];
-
-		if (i)
-			buf_puts(&b, "; ");
-		if (!is_known(f))
-			buf_puts(&b, "?");
-		else if (f->line)
-			buf_printf(&b, "%s (%s:%u)", f->function, f->file, f->line);
-		else
-			buf_printf(&b, "%s (%s)", f->function, f->file);
-	}
-	if (stack && stack->truncated)
-		buf_puts(&b, b.len ? " ... truncated" : "... truncated");
-	return b.data ? b.data : xstrdup("");
 }
 
 static void name_thread(struct report_site *ret, const struct site_entry *e,
@@ -195,11 +183,7 @@ static void fill_row(struct site_row *ret, const struct site_entry *e, size_t n,
 			ret->max_ns = e[i].max_ns;
 	}
 	ret->nr = e->nr;
-	ret->site.place = (struct report_place){ "", "", 0 };
-	if (heaviest->place)
-		ret->site.place = (struct report_place){ heaviest->place->function,
-							 heaviest->place->file,
-							 heaviest->place->line };
+	ret->site.place = frame_place(heaviest->place);
 	name_thread(&ret->site, busiest, times, n_times);
 	ret->site.stack = (const char *)heaviest->stack; /* spelled out for those that stay */
 }
@@ -226,7 +210,7 @@ struct site_row *sites_top(struct sites *s, const struct thread_times *times, si
 	if (n > SITES_MAX)
 		n = SITES_MAX;
 	for (size_t i = 0; i < n; i++)
-		rows[i].site.stack = stack_text((const struct stack *)rows[i].site.stack);
+		rows[i].site.stack = frame_stack_text((const struct stack *)rows[i].site.stack);
 	free(s->entries);
 	*s = (struct sites){ .by = s->by };
 	*ret_n = n;

@@ -34,3 +34,9 @@ const char *const report_verdicts[VERDICT_COUNT] = {
 	[VERDICT_TOO_SHORT] = "too-short-to-tell",
 	[VERDICT_UNCLEAR] = "unclear",
 };
+
+const char *const report_profiles[PROFILE_COUNT] = {
+	[PROFILE_ON_CPU] = "on-cpu",
+	[PROFILE_WAITING] = "waiting",
+	[PROFILE_HOLDING] = "holding",
+};

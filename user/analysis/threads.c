@@ -12,6 +12,7 @@
 #include <utlist.h>
 
 #include "user/analysis/analysis.h"
+#include "user/analysis/folded.h"
 #include "user/analysis/gil.h"
 #include "user/base/buf.h"
 
@@ -189,6 +190,7 @@ void analysis_threads(struct report *r, const struct model *m)
 	DL_FOREACH(m->all_processes, p) folded += p->folded_threads != 0;
 	rows = analysis_locks(r, m, times, n);
 	analysis_runtimes(r, m, rows, times, n);
+	analysis_folded(r, m, times, n);
 	free(rows);
 	r->threads = xcalloc(n + folded, sizeof(*r->threads));
 	n = 0;

@@ -185,6 +185,8 @@ void say_lock_bound(const struct figures *f, struct report_verdict *v)
 		add_holder(v->sentence, top);
 		if (top->n_sites)
 			words_place(v->sentence, ", waited for most at ", &top->sites[0].place);
+		if (top->n_holding)
+			words_place(v->sentence, ", held most at ", &top->holding[0].place);
 	} else {
 		words_add(v->sentence, "%zu locks, %s of it for ", n, words_percent(share).s);
 		words_lock(v->sentence, top);

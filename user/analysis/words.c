@@ -97,11 +97,18 @@ void words_lock(char *text, const struct report_lock *l)
 bool words_place(char *text, const char *before, const struct report_place *p)
 {
 	const char *function = p->function ? p->function : "", *file = p->file ? p->file : "";
-	const char *slash = strrchr(file, '/');
+	const char *module = p->module ? p->module : "", *slash;
 	bool cut;
 
+	if (!*function && !*file && *module) {
+		words_add(text, "%s%s+0x%llx", before, end_of(module, FILE_MAX),
+			  (unsigned long long)p->offset);
+		return true;
+	}
 	if (!*function && !*file)
 		return false;
+	file = *file ? file : module;
+	slash = strrchr(file, '/');
 	file = end_of(slash && slash[1] ? slash + 1 : file, FILE_MAX);
 	cut = strlen(function) > FUNCTION_MAX;
 	words_add(text, "%s%s%s", before, cut ? ".." : "",

@@ -24,7 +24,10 @@ void words_thread(char *text, const char *name, const char *comm, uint32_t tid);
 
 void words_lock(char *text, const struct report_lock *l);
 
-/* "parse (app.py:12)", the end of long names; false, and nothing, if the place is not known. */
+/*
+ * "parse (app.py:12)", "libfoo.so.1+0x12", the end of long names; false, and nothing, if the place is
+ * not known.
+ */
 bool words_place(char *text, const char *before, const struct report_place *p);
 
 /* "4.0 threads wanted to run, 1.02 did" */

@@ -6,6 +6,8 @@
  * it is also known whether its holder is on a CPU: gil.off says so, and what is charged meanwhile is
  * kept apart.
  */
+#include <utlist.h>
+
 #include "user/model/blame.h"
 #include "user/model/lock.h"
 #include "user/model/stack.h"
@@ -74,7 +76,29 @@ static void forget_pending(struct lock *l)
 		l->gil->pending_held_ns = 0;
 }
 
-void lock_hold(struct model *m, struct lock *l, const struct thread *holder, uint64_t ts)
+void lock_unlink(struct lock *l)
+{
+	if (l->holder)
+		DL_DELETE2(l->holder->held, l, held_prev, held_next);
+	l->holder = NULL;
+}
+
+void lock_holder_gone(struct thread *t)
+{
+	while (t->held)
+		lock_unlink(t->held);
+}
+
+static void set_holder(struct lock *l, struct thread *holder)
+{
+	lock_unlink(l);
+	l->holder_id = holder ? holder->id : 0;
+	l->holder = holder;
+	if (holder)
+		DL_APPEND2(holder->held, l, held_prev, held_next);
+}
+
+void lock_hold(struct model *m, struct lock *l, struct thread *holder, uint64_t ts)
 {
 	uint64_t id = holder ? holder->id : 0;
 
@@ -82,7 +106,7 @@ void lock_hold(struct model *m, struct lock *l, const struct thread *holder, uin
 		return;
 	lock_charge(m, l, ts);
 	lock_holder_on(m, l, ts, ts);
-	l->holder_id = id;
+	set_holder(l, holder);
 	forget_pending(l);
 	if (l->gil) {
 		l->gil->free = false;
@@ -92,7 +116,7 @@ void lock_hold(struct model *m, struct lock *l, const struct thread *holder, uin
 		lock_party(m, l, holder)->holds++;
 }
 
-void lock_seen_held(struct model *m, struct lock *l, const struct thread *holder, uint64_t ts)
+void lock_seen_held(struct model *m, struct lock *l, struct thread *holder, uint64_t ts)
 {
 	struct party *p;
 
@@ -131,6 +155,26 @@ void lock_blame_at(struct model *m, struct lock *l, const struct thread *holder,
 		p->held_at = stack;
 	site_of_party(m, p, SITE_HOLDING, stack, p->blamed_new_ns);
 	p->blamed_new_ns = 0;
+}
+
+void lock_blame_held(struct model *m, const struct thread *t, const struct lock *but,
+		     const struct stack *stack, uint64_t ts)
+{
+	for (struct lock *l = t->held; l; l = l->held_next)
+		if (l != but && !l->gil && lock_has_holder(l))
+			lock_blame_at(m, l, t, stack, ts);
+}
+
+void lock_blame_released(struct model *m, const struct thread *t, uint64_t addr,
+			 const struct stack *stack, uint64_t ts)
+{
+	struct lock *l = lock_lookup(m, t->process, addr, 0);
+	const struct party *p = l ? lock_party_find(l, t) : NULL;
+
+	if (!p || l->gil || !lock_has_holder(l))
+		return;
+	if (p->blamed_new_ns || l->holder_id == t->id)
+		lock_blame_at(m, l, t, stack, ts);
 }
 
 void lock_holder_off(struct model *m, struct lock *l, enum gil_off how, int32_t nr,
@@ -187,7 +231,7 @@ void lock_learn_join(struct model *m, struct lock *l, uint64_t ts)
 {
 	struct thread *t;
 
-	if (l->kind != KIND_FUTEX || !l->waited_val)
+	if ((l->kind != KIND_FUTEX && l->kind != KIND_JOIN) || !l->waited_val)
 		return;
 	HASH_FIND(hh, m->by_tid, &l->waited_val, sizeof(l->waited_val), t);
 	if (!t || t->ns_tid != l->waited_val || t->process->id != l->space)

@@ -16,10 +16,10 @@
 void lock_sleepers(struct model *m, struct lock *l, int change, uint64_t ts);
 
 /* From ts on the sleepers are charged to this thread; NULL: nobody known. */
-void lock_hold(struct model *m, struct lock *l, const struct thread *holder, uint64_t ts);
+void lock_hold(struct model *m, struct lock *l, struct thread *holder, uint64_t ts);
 
 /* The word says that this thread owns the lock: it also had it while nobody was known. */
-void lock_seen_held(struct model *m, struct lock *l, const struct thread *holder, uint64_t ts);
+void lock_seen_held(struct model *m, struct lock *l, struct thread *holder, uint64_t ts);
 
 /* Nobody has the lock from ts on, until the next who is seen with it.  Of a GIL only. */
 void lock_free(struct model *m, struct lock *l, uint64_t ts);
@@ -30,6 +30,19 @@ void lock_charge(struct model *m, struct lock *l, uint64_t ts);
 /* What a holder was charged with up to ts, and no stack has, belongs to this one. */
 void lock_blame_at(struct model *m, struct lock *l, const struct thread *holder,
 		   const struct stack *stack, uint64_t ts);
+
+/*
+ * The same of all locks that a thread is the holder of, but one and the GIL, whose samples say whether
+ * it is held; and of one that it has just let go of.
+ */
+void lock_blame_held(struct model *m, const struct thread *t, const struct lock *but,
+		     const struct stack *stack, uint64_t ts);
+void lock_blame_released(struct model *m, const struct thread *t, uint64_t addr,
+			 const struct stack *stack, uint64_t ts);
+
+/* The lock goes; the thread goes: it stays the holder, by its id. */
+void lock_unlink(struct lock *l);
+void lock_holder_gone(struct thread *t);
 
 /*
  * The holder of a GIL, a thread that was just seen to have it, leaves the CPU with it: asleep in a

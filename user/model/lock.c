@@ -52,6 +52,11 @@ enum lock_class lock_class(const struct lock *l)
 	return lock_kinds[l->kind].class;
 }
 
+bool lock_has_holder(const struct lock *l)
+{
+	return lock_class(l) != CLASS_COND || l->kind == KIND_FUTEX;
+}
+
 static struct lock *new_lock(struct model *m, const struct process *p, const struct mapping *map,
 			     struct word_guess guess)
 {
@@ -279,6 +284,12 @@ bool lock_is_python(const struct lock *l)
 	return l->kind >= KIND_PY_LOCK && l->kind <= KIND_PY_CONDITION;
 }
 
+/* A pthread mutex of its own kind. */
+static bool is_own_mutex(enum lock_kind kind)
+{
+	return kind == KIND_PI_MUTEX || kind == KIND_ROBUST_MUTEX;
+}
+
 /* What memory does not show for a moment (a mutex while its owner unlocks) refutes nothing. */
 static void vote(struct lock *l, enum lock_kind kind)
 {
@@ -287,6 +298,8 @@ static void vote(struct lock *l, enum lock_kind kind)
 	if (l->kind == KIND_GIL || l->kind == KIND_HANDOFF || lock_is_python(l) || l->by_object)
 		return;
 	l->votes[kind] += vague ? 1 : 4;
+	if (l->by_frames && !(l->kind == KIND_MUTEX && is_own_mutex(kind)))
+		return;
 	if (l->votes[kind] >= l->votes[l->kind])
 		l->kind = kind;
 }
@@ -342,11 +355,18 @@ void lock_describe(struct model *m, struct process *p, const struct wire_word *w
 	vote(l, guess.kind);
 }
 
-struct party *lock_party(struct model *m, struct lock *l, const struct thread *t)
+struct party *lock_party_find(const struct lock *l, const struct thread *t)
 {
 	struct party *p;
 
 	HASH_FIND(hh, l->parties, &t->id, sizeof(t->id), p);
+	return p;
+}
+
+struct party *lock_party(struct model *m, struct lock *l, const struct thread *t)
+{
+	struct party *p = lock_party_find(l, t);
+
 	if (p) {
 		p->tid = t->tid; /* an exec may have changed it */
 		return p;

@@ -39,6 +39,9 @@ struct lock *lock_named(struct model *m, const struct process *p, enum lock_kind
 struct lock *lock_name(struct model *m, const struct process *p, enum lock_kind kind, uint64_t name,
 		       struct lock *l, uint64_t base);
 
+/* The part of thread t in the lock, NULL: it has none of its own. */
+struct party *lock_party_find(const struct lock *l, const struct thread *t);
+
 /* It is used now. */
 void lock_touch(const struct model *m, struct lock *l);
 
@@ -52,6 +55,9 @@ bool lock_is_python(const struct lock *l);
 void lock_add(struct lock *into, const struct lock *l);
 
 enum lock_class lock_class(const struct lock *l);
+
+/* Can somebody hold it?  A word of unknown use may turn out to be a lock. */
+bool lock_has_holder(const struct lock *l);
 
 /* A thread sleeps on this word of it. */
 void lock_slept_on(struct lock *l, uint64_t addr, uint32_t op);

@@ -15,9 +15,12 @@
 #include "user/model/level.h"
 #include "user/model/blame.h"
 #include "user/model/lock.h"
+#include "user/model/natlock.h"
+#include "user/model/object.h"
 #include "user/model/phase.h"
 #include "user/model/process.h"
 #include "user/model/python.h"
+#include "user/model/sample.h"
 #include "user/model/shared.h"
 #include "user/model/stack.h"
 #include "user/model/thread.h"
@@ -224,12 +227,19 @@ static void apply_sample(struct model *m, const void *rec)
 {
 	const struct wire_sample *r = rec;
 
-	python_sample(m, thread_get(m, r->head.tid, r->head.ts_ns), r);
+	sample_thread(m, thread_get(m, r->head.tid, r->head.ts_ns), r);
 }
 
 static void apply_stack(struct model *m, const void *rec)
 {
-	stack_add(m, rec);
+	sample_stack(m, rec);
+}
+
+/* It only asks user space for something. */
+static void apply_mapped(struct model *m, const void *rec)
+{
+	(void)m;
+	(void)rec;
 }
 
 static void apply_host(struct model *m, const void *rec)
@@ -310,6 +320,13 @@ static void apply_name(struct model *m, const void *rec)
 		python_name(t, r);
 }
 
+static void apply_object(struct model *m, const void *rec)
+{
+	const struct wire_object *r = rec;
+
+	object_add(m, process_get(m, r->head.tid, r->head.ts_ns), r);
+}
+
 static void apply_loss(struct model *m, const void *rec)
 {
 	m->loss = *(const struct wire_loss *)rec;
@@ -334,6 +351,7 @@ static void (*const handlers[WIRE_KIND_MAX])(struct model *m, const void *rec) =
 	[WIRE_COST] = apply_cost,	   [WIRE_PYTHREAD] = apply_pythread,
 	[WIRE_SAMPLE] = apply_sample, [WIRE_STACK] = apply_stack,   [WIRE_RUNTIME] = apply_runtime,
 	[WIRE_FRAME] = apply_frame,   [WIRE_NAME] = apply_name,
+	[WIRE_MAPPED] = apply_mapped, [WIRE_OBJECT] = apply_object,
 };
 
 /* --- life of a model ------------------------------------------------------------------------- */
@@ -378,7 +396,11 @@ void model_finish(struct model *m)
 		if (!t->dead)
 			thread_finish(m, t, end);
 	}
-	DL_FOREACH(m->locks, l) lock_finish(m, l, end);
+	DL_FOREACH(m->locks, l)
+	{
+		natlock_settle(l);
+		lock_finish(m, l, end);
+	}
 	level_close(m, &m->tree, end);
 	DL_FOREACH(m->all_processes, p)
 	{
@@ -399,6 +421,7 @@ void model_free(struct model *m)
 	lock_free_all(m);
 	shared_free(m);
 	stack_free_all(m);
+	object_free_all(m);
 	HASH_CLEAR(python.hh, m->by_tstate);
 	HASH_CLEAR(hh, m->by_tid);
 	HASH_CLEAR(hh, m->by_pid);

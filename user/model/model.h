@@ -23,9 +23,10 @@
 #define MODEL_MAX_PARTIES 65536
 #define MODEL_MAX_DEAD_THREADS 16384
 #define MODEL_MAX_DEAD_PROCESSES 2048
-#define MODEL_MAX_STACKS 16384
-#define MODEL_MAX_FRAMES 65536
-#define MODEL_MAX_SITES 65536
+#define MODEL_MAX_STACKS 32768
+#define MODEL_MAX_FRAMES 131072
+#define MODEL_MAX_SITES 131072
+#define MODEL_MAX_OBJECTS 16384
 #define MODEL_MAX_RUNTIMES 64 /* of one process */
 #define MODEL_PHASES 128 /* slices of the window: between half as many and these */
 
@@ -50,6 +51,17 @@ enum lock_kind {
 	KIND_WAIT_LIST, /* the word lies on the waiter's stack: a parking lot */
 	KIND_HANDOFF,	/* a condition that its own waiters hand round: behaves like a GIL */
 	KIND_GIL,	/* known by a language runtime */
+	/* known by the library functions that wait, see natlock.c */
+	KIND_ONCE,
+	KIND_MALLOC,
+	KIND_STDIO,
+	KIND_RUST_MUTEX,
+	KIND_RUST_RWLOCK,
+	KIND_RUST_WAIT, /* Condvar, park */
+	KIND_GO_LOCK,
+	KIND_GO_WAIT, /* a thread of the scheduler without work */
+	KIND_JAVA_MONITOR,
+	KIND_JAVA_WAIT,
 	/* known by the Python functions that wait, see pylock.c */
 	KIND_PY_LOCK,
 	KIND_PY_QUEUE,
@@ -74,24 +86,36 @@ struct lock_kind_info {
 };
 extern const struct lock_kind_info lock_kinds[KIND_COUNT];
 
+struct natlock_row;
+
 /* A place in a program; also one that nobody has named yet. */
 struct frame {
 	struct frame_key {
-		uint64_t pid, code, instr;
+		uint64_t pid, space, code, instr; /* pid 0: of the kernel; space: of wire_frame */
+		uint64_t depth;		   /* 0: innermost of those that are inlined there */
 	} key;
 	bool known;
+	uint32_t flags; /* of wire_frame */
 	uint32_t line, first; /* first: of its function */
-	char function[96], file[160]; /* function "": could not be read */
+	uint64_t offset;      /* native: address in the module */
+	const struct frame *caller; /* the function that it is inlined into; NULL: it is not */
+	const struct natlock_row *library; /* native: what the library function is for, or NULL */
+	char function[128], file[160], module[48]; /* function "": could not be found */
 	UT_hash_handle hh;
 };
 
+/*
+ * As it was taken, see wire_stack: n_kernel frames of the kernel, n_native native ones, the rest are
+ * Python's, among them &stack_entry where C code called Python.  mix.h puts them together.
+ */
 struct stack {
 	uint64_t id;
-	bool truncated;
+	uint32_t flags; /* of wire_stack */
 	UT_hash_handle hh;
-	size_t n;
-	struct frame *frames[]; /* innermost first; NULL: beyond MODEL_MAX_FRAMES */
+	size_t n, n_kernel, n_native;
+	const struct frame *frames[]; /* innermost first; NULL: beyond MODEL_MAX_FRAMES */
 };
+extern const struct frame stack_entry;
 
 enum site_role {
 	SITE_WAIT,    /* of a party: waits here */
@@ -173,6 +197,7 @@ struct lock {
 	const struct frame *place; /* Python locks: where it was first waited for, or always */
 	bool by_place;		   /* that is what it is known by, not an address */
 	bool by_object;		   /* base is the lock itself, not a word that is waited on */
+	bool by_frames; /* its kind comes from the functions that wait: memory refines it only */
 	uint32_t waited_val; /* of a shared wait of unknown use: a tid? */
 	uint32_t votes[KIND_COUNT]; /* one for each description of its memory */
 	uint64_t waits, open, carried, aborted;
@@ -191,6 +216,8 @@ struct lock {
 	bool crowded;	   /* there are such */
 	/* whom the sleepers are charged to, since when */
 	uint64_t holder_id; /* 0: unknown */
+	struct thread *holder; /* the same, NULL: unknown or gone */
+	struct lock *held_prev, *held_next; /* others of this holder */
 	uint64_t charged_ns;
 	uint64_t unknown_ns; /* blocked time with no holder known */
 	uint64_t pending_ns; /* the same since the last release: the next sleeper may tell */
@@ -226,7 +253,8 @@ struct wait {
 	bool forced; /* it had the GIL and had to let go of it */
 	bool like_semaphore; /* the call is one that sem_wait() makes */
 	bool weighed; /* stack was taken because so much time was waited */
-	const struct stack *stack; /* NULL: not seen */
+	uint64_t weight_ns; /* so much of it */
+	const struct stack *stack; /* NULL: not seen, or, if weighed, lost */
 	uint64_t addr;		   /* the word of its last sleep */
 	uint64_t object;	   /* the lock behind it, 0: not known */
 	uint64_t begin_ns, end_ns; /* end: return of its last call */
@@ -255,6 +283,11 @@ struct thread {
 	uint64_t switches;
 	struct wait wait;
 	struct lock *asleep_on; /* while in WIRE_FUTEX_WAIT */
+	struct lock *held;	/* locks that it is the holder of, list by held_next */
+	struct look { /* a stack taken on the way to sleep */
+		uint64_t addr;
+		const struct stack *stack;
+	} look;
 	bool dropping;		/* that is a GIL, and it has it: no wait */
 	uint64_t drop_ns, drop_on_cpu_ns; /* when it last let go of a GIL */
 	uint64_t drop_delay_ns;		  /* runnable since then */
@@ -267,10 +300,6 @@ struct thread {
 		uint64_t gil;	  /* begin of its region, 0: none */
 		char name[64];
 		uint64_t cpu_ns[2]; /* sampled: without the GIL, with it */
-		struct look { /* a stack taken on the way to sleep */
-			uint64_t addr;
-			const struct stack *stack;
-		} look;
 		const struct stack *held_stack; /* the last one with which it slept with the GIL */
 		struct lock *held;		/* left the CPU with it */
 		struct ready { /* for something else; has it the GIL? */
@@ -314,6 +343,7 @@ struct process {
 	uint32_t pid, ns_pid, ppid;
 	char comm[WIRE_COMM_LEN];
 	bool existed, ended, have_proc;
+	bool native; /* native stacks of it were seen */
 	uint32_t threads, alive, execs, folded_threads;
 	uint32_t folded; /* it stands for so many processes */
 	int exit_code;
@@ -359,7 +389,11 @@ struct model {
 	struct stack *stacks;	  /* hash */
 	struct frame *frames;	  /* hash */
 	struct site *sites;	  /* hash */
+	struct object *objects; /* hash */
 	uint64_t samples, samples_unread;
+	/* samples by how their native frames end, see WIRE_STACK_WHOLE and following */
+	uint64_t samples_native, samples_whole, samples_cut, samples_astray, samples_no_rule,
+		samples_no_memory, samples_early, samples_pointers;
 	uint64_t sample_ns; /* CPU time that a sample stands for */
 	struct shared *shared;
 	struct level tree;

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "user/model/lock.h"
+#include "user/model/mix.h"
+#include "user/model/natlock.h"
 #include "user/model/pylock.h"
 
 enum library_how {
@@ -104,28 +106,40 @@ static bool is_named(const struct frame *f)
 	return f && f->known && f->function[0];
 }
 
+/* Python's frames of a stack, without what else there is. */
+static size_t python_frames(const struct stack *s, const struct frame **ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < mix_n_python(s); i++)
+		if (mix_python(s)[i] != &stack_entry)
+			ret[n++] = mix_python(s)[i];
+	return n;
+}
+
 enum lock_kind pylock_kind(const struct stack *s, const struct frame **ret_place)
 {
-	const struct library *l;
+	const struct frame *frames[WIRE_FRAMES_MAX];
+	size_t n = python_frames(s, frames), i;
 	enum lock_kind kind = KIND_PY_LOCK;
+	const struct library *l;
 	bool decided;
-	size_t i;
 
-	*ret_place = s->n ? s->frames[0] : NULL;
-	if (!s->n || !is_named(s->frames[0]))
+	*ret_place = n ? frames[0] : NULL;
+	if (!n || !is_named(frames[0]))
 		return KIND_FUTEX;
-	l = library_of(s->frames[0]);
+	l = library_of(frames[0]);
 	if (!l || l->how == STARTS)
 		return KIND_PY_LOCK;
 	decided = l->how == TAKES_LOCKS;
-	for (i = 0; i < s->n; i++) {
-		l = library_of(s->frames[i]);
+	for (i = 0; i < n; i++) {
+		l = library_of(frames[i]);
 		if (!l || l->how == STARTS)
 			break;
 		if (!decided && l->kind != KIND_FUTEX)
 			kind = l->kind;
 	}
-	*ret_place = s->frames[l || i == s->n ? i - 1 : i];
+	*ret_place = frames[l || i == n ? i - 1 : i];
 	return kind;
 }
 
@@ -196,7 +210,7 @@ static struct lock *find_word_lock(struct model *m, struct process *p, struct lo
 	enum lock_kind kind;
 	struct lock *l;
 
-	if (!stack || !may_be_python(found, like_semaphore))
+	if (!stack || !may_be_python(found, like_semaphore) || natlock_is_foreign(stack))
 		return found;
 	kind = pylock_kind(stack, &place);
 	if (kind == KIND_FUTEX)

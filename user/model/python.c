@@ -12,7 +12,6 @@
 #include "user/model/blame.h"
 #include "user/model/lock.h"
 #include "user/model/python.h"
-#include "user/model/stack.h"
 #include "user/model/thread.h"
 #include "user/model/wait.h"
 
@@ -85,7 +84,7 @@ void python_forget(struct model *m, struct thread *t, uint64_t ts)
 	py->gil = 0;
 	py->held = NULL;
 	py->held_stack = NULL;
-	py->look = (struct look){ 0 };
+	t->look = (struct look){ 0 };
 	py->ready = (struct ready){ 0 };
 }
 
@@ -230,9 +229,8 @@ void python_enter(struct model *m, struct thread *t, uint64_t ts)
 
 /* --- samples ---------------------------------------------------------------------------------- */
 
-/* Seen on a CPU (or about to leave it), with the GIL or without. */
-static void seen_running(struct model *m, struct thread *t, const struct wire_sample *r,
-			 const struct stack *stack)
+void python_seen(struct model *m, struct thread *t, const struct wire_sample *r,
+		 const struct stack *stack)
 {
 	struct lock *l = gil_of(m, t);
 
@@ -249,57 +247,4 @@ static void seen_running(struct model *m, struct thread *t, const struct wire_sa
 		ready_done(m, t, l, t->python.ready.on_ns);
 	lock_seen_held(m, l, t, r->head.ts_ns);
 	lock_blame_at(m, l, t, stack, r->head.ts_ns);
-}
-
-static void sample_cpu(struct model *m, struct thread *t, const struct wire_sample *r,
-		       const struct stack *stack)
-{
-	bool with_gil = r->flags & WIRE_SAMPLE_GIL;
-
-	m->sample_ns = r->weight_ns;
-	if (r->head.ts_ns >= model_begin_ns(m) && r->head.ts_ns < model_end_ns(m)) {
-		t->python.cpu_ns[with_gil] += r->weight_ns;
-		site_of_thread(m, t, with_gil, stack, r->weight_ns);
-	}
-	seen_running(m, t, r, stack);
-}
-
-static void sample_wait(struct model *m, struct thread *t, const struct wire_sample *r,
-			const struct stack *stack)
-{
-	(void)m;
-	t->python.look = (struct look){ r->addr, stack };
-}
-
-static void sample_held(struct model *m, struct thread *t, const struct wire_sample *r,
-			const struct stack *stack)
-{
-	t->python.held_stack = stack;
-	seen_running(m, t, r, stack);
-}
-
-static void sample_waited(struct model *m, struct thread *t, const struct wire_sample *r,
-			  const struct stack *stack)
-{
-	wait_seen_at(m, t, r->addr, stack);
-}
-
-void python_sample(struct model *m, struct thread *t, const struct wire_sample *r)
-{
-	static void (*const handlers[WIRE_SAMPLE_WHYS])(struct model *m, struct thread *t,
-							const struct wire_sample *r,
-							const struct stack *stack) = {
-		[WIRE_SAMPLE_CPU] = sample_cpu,
-		[WIRE_SAMPLE_WAIT] = sample_wait,
-		[WIRE_SAMPLE_WAITED] = sample_waited,
-		[WIRE_SAMPLE_HELD] = sample_held,
-	};
-	const struct stack *stack = stack_find(m, r->stack);
-
-	if (t->dead || r->why >= WIRE_SAMPLE_WHYS)
-		return;
-	m->samples++;
-	if (!stack && (r->stack || t->python.key.tstate))
-		m->samples_unread++;
-	handlers[r->why](m, t, r, stack);
 }

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * python.h - what is known of threads that run Python: their PyThreadState, whether they have the
- * GIL, what they run or wait in, how long they take from being ready to having the GIL.
+ * GIL, how long they take from being ready to having the GIL.
  */
 #ifndef PARASCOPE_PYTHON_H
 #define PARASCOPE_PYTHON_H
 
 #include "user/model/model.h"
 
-/* A WIRE_PYTHREAD, a WIRE_SAMPLE, a WIRE_NAME, a WIRE_RUNTIME. */
+/* A WIRE_PYTHREAD, a WIRE_NAME, a WIRE_RUNTIME. */
 void python_thread(struct model *m, struct thread *t, const struct wire_pythread *r);
-void python_sample(struct model *m, struct thread *t, const struct wire_sample *r);
 void python_name(struct thread *t, const struct wire_name *r);
 void python_runtime(struct model *m, struct process *p, const struct wire_runtime *r);
+
+/* Seen in a sample on a CPU, or about to leave it, with its GIL or without. */
+void python_seen(struct model *m, struct thread *t, const struct wire_sample *r,
+		 const struct stack *stack);
 
 /* The thread of a PyThreadState, NULL: not known. */
 struct thread *python_find(const struct model *m, const struct process *p, uint64_t tstate);

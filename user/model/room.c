@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "user/model/blame.h"
 #include "user/model/lock.h"
 #include "user/model/room.h"
 #include "user/model/stack.h"
@@ -51,6 +52,7 @@ void room_drop(struct model *m, struct lock *l)
 	if (l->gil)
 		hist_free(&l->gil->ready);
 	free(l->gil);
+	lock_unlink(l);
 	DL_DELETE(m->locks, l);
 	m->n_locks--;
 	free(l);

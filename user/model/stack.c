@@ -5,15 +5,21 @@
 #include <utlist.h>
 
 #include "user/base/buf.h"
+#include "user/model/natlock.h"
 #include "user/model/stack.h"
 
 #define NO_CALL (-1)
 
 /* --- stacks and frames ------------------------------------------------------------------------ */
 
-static struct frame *frame_get(struct model *m, uint64_t pid, const struct wire_frame_id *id)
+const struct frame stack_entry = { .key.code = WIRE_CODE_ENTRY };
+
+/* Addresses of the kernel are the same in all processes; what is native may be replaced. */
+static struct frame *frame_get(struct model *m, uint64_t pid, uint64_t space,
+			       const struct wire_frame_id *id, uint64_t depth)
 {
-	struct frame_key key = { pid, id->code, id->instr };
+	struct frame_key key = { id->code == WIRE_CODE_KERNEL ? 0 : pid,
+				 id->code == WIRE_CODE_NATIVE ? space : 0, id->code, id->instr, depth };
 	struct frame *f;
 
 	HASH_FIND(hh, m->frames, &key, sizeof(key), f);
@@ -25,35 +31,68 @@ static struct frame *frame_get(struct model *m, uint64_t pid, const struct wire_
 	return f;
 }
 
-/* Where C called Python there is a frame without code: that is no place. */
-void stack_add(struct model *m, const struct wire_stack *s)
+enum part { PART_KERNEL, PART_NATIVE, PART_PYTHON };
+
+static enum part part_of(const struct wire_frame_id *id)
+{
+	if (id->code == WIRE_CODE_KERNEL)
+		return PART_KERNEL;
+	return id->code == WIRE_CODE_NATIVE ? PART_NATIVE : PART_PYTHON;
+}
+
+/* Append the frames of one part; returns how many. */
+static size_t add_part(struct model *m, struct stack *stack, const struct wire_stack *s, size_t n,
+		       enum part part)
+{
+	size_t begin = stack->n;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct wire_frame_id *id = &s->frames[i];
+
+		if (part_of(id) == part)
+			stack->frames[stack->n++] = id->code == WIRE_CODE_ENTRY
+							    ? &stack_entry
+							    : frame_get(m, s->head.tid, s->space, id, 0);
+	}
+	return stack->n - begin;
+}
+
+struct stack *stack_add(struct model *m, const struct wire_stack *s)
 {
 	size_t n = s->n < WIRE_FRAMES_MAX ? s->n : WIRE_FRAMES_MAX;
 	struct stack *stack;
 
 	HASH_FIND(hh, m->stacks, &s->id, sizeof(s->id), stack);
 	if (stack || !s->id || HASH_COUNT(m->stacks) >= MODEL_MAX_STACKS)
-		return;
+		return stack;
 	stack = xcalloc(1, sizeof(*stack) + n * sizeof(stack->frames[0]));
 	stack->id = s->id;
-	stack->truncated = s->flags & (WIRE_STACK_TRUNCATED | WIRE_STACK_TORN);
-	for (size_t i = 0; i < n; i++)
-		if (s->frames[i].code)
-			stack->frames[stack->n++] = frame_get(m, s->head.tid, &s->frames[i]);
+	stack->flags = s->flags;
+	stack->n_kernel = add_part(m, stack, s, n, PART_KERNEL);
+	stack->n_native = add_part(m, stack, s, n, PART_NATIVE);
+	add_part(m, stack, s, n, PART_PYTHON);
 	HASH_ADD(hh, m->stacks, id, sizeof(stack->id), stack);
+	return stack;
 }
 
 void stack_name_frame(struct model *m, const struct wire_frame *r)
 {
-	struct frame *f = frame_get(m, r->head.tid, &r->id);
+	struct frame *f = frame_get(m, r->head.tid, r->space, &r->id, r->depth);
 
 	if (!f)
 		return;
 	f->known = true;
+	f->flags = r->flags;
 	f->line = r->line;
 	f->first = r->first;
+	f->offset = r->offset;
+	f->caller = NULL;
+	if (r->flags & WIRE_FRAME_MORE && r->depth < UINT16_MAX)
+		f->caller = frame_get(m, r->head.tid, r->space, &r->id, r->depth + 1);
 	memcpy(f->function, r->function, sizeof(f->function));
 	memcpy(f->file, r->file, sizeof(f->file));
+	memcpy(f->module, r->module, sizeof(f->module));
+	natlock_note(f);
 }
 
 const struct stack *stack_find(const struct model *m, uint64_t id)

@@ -11,7 +11,7 @@
 #include "user/model/model.h"
 
 /* A WIRE_STACK and a WIRE_FRAME. */
-void stack_add(struct model *m, const struct wire_stack *s);
+struct stack *stack_add(struct model *m, const struct wire_stack *s); /* NULL: no room */
 void stack_name_frame(struct model *m, const struct wire_frame *f);
 
 /* NULL: id is 0 or was not told. */

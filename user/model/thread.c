@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "user/base/buf.h"
+#include "user/model/blame.h"
 #include "user/model/level.h"
 #include "user/model/phase.h"
 #include "user/model/process.h"
@@ -229,6 +230,7 @@ static void thread_fold(struct model *m, struct thread *t)
 	DL_DELETE(m->all_threads, t);
 	m->n_threads--;
 	m->n_dead_threads--;
+	lock_holder_gone(t);
 	free(t);
 }
 

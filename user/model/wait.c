@@ -20,6 +20,7 @@
 
 #include "user/model/blame.h"
 #include "user/model/lock.h"
+#include "user/model/natlock.h"
 #include "user/model/pylock.h"
 #include "user/model/python.h"
 #include "user/model/stack.h"
@@ -109,12 +110,18 @@ static struct thread *find_by_ns_tid(struct model *m, const struct thread *t, ui
 	return NULL;
 }
 
+/*
+ * Who had a lock while nobody waited for it may have let go of it without a call, and another may have
+ * taken it: who wakes this sleeper will tell, if no owner is written beside the word.
+ */
 static void note_owner(struct model *m, struct thread *t, struct lock *l,
 		       const struct wire_block *b, uint64_t ts)
 {
 	uint32_t ns_tid = word_owner(l->kind, b);
 	struct thread *owner = find_by_ns_tid(m, t, ns_tid);
 
+	if (!ns_tid && !l->blocked)
+		lock_hold(m, l, NULL, ts);
 	if (owner && owner != t)
 		lock_seen_held(m, l, owner, ts);
 	else if (ns_tid)
@@ -168,12 +175,13 @@ static void wait_begin(struct model *m, struct thread *t, struct lock *l, uint64
 void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, bool object,
 		uint64_t ts)
 {
-	struct look look = t->python.look;
+	struct look look = t->look;
 	const struct stack *stack = look.addr == b->addr ? look.stack : NULL;
 	struct lock *l = pylock_find(m, t->process, b, object, stack);
 	struct wait *w = &t->wait;
 
-	t->python.look = (struct look){ 0 };
+	t->look = (struct look){ 0 };
+	natlock_learn(l, stack);
 	lock_slept_on(l, b->addr, b->op);
 	if (l->gil && ((object && note_gil(m, t, l, b, ts)) || lock_signals(l, b->addr))) {
 		sleep_dropping(m, t, l);
@@ -191,6 +199,7 @@ void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, b
 	if (stack) {
 		w->stack = stack;
 		w->weighed = false;
+		w->weight_ns = 0;
 	}
 	w->phase = WAIT_ASLEEP;
 	w->addr = b->addr;
@@ -246,19 +255,31 @@ void wait_delayed(struct model *m, struct thread *t, uint64_t from, uint64_t to)
 	t->wait.lock->delay_ns += ns;
 }
 
+/* What a wait that was sampled stands for: see sample_weight() in bpf/sample.bpf.h. */
+static uint64_t weighed_ns(const struct wait *w, uint64_t ns)
+{
+	if (w->weight_ns < w->blocked_ns)
+		return w->weight_ns;
+	return ns + (w->weight_ns - w->blocked_ns);
+}
+
 /* The wait belongs to where the thread was; without a stack, to the next place that is seen. */
 static void place(struct model *m, const struct wait *w, struct party *p, uint64_t ns)
 {
-	if (!w->stack) {
+	if (!w->stack && !w->weighed) {
 		p->waited_new_ns += ns;
 		return;
 	}
 	if (w->weighed) {
-		ns += p->waited_new_ns;
-		p->waited_new_ns = 0;
+		uint64_t all = ns + p->waited_new_ns;
+
+		ns = weighed_ns(w, ns);
+		ns = ns < all ? ns : all;
+		p->waited_new_ns = all - ns;
 	}
 	site_of_party(m, p, SITE_WAIT, w->stack, ns);
-	p->waited_at = w->stack;
+	if (w->stack)
+		p->waited_at = w->stack;
 }
 
 static void account_gil(struct gil *g, const struct wait *w, uint64_t ns)
@@ -288,6 +309,26 @@ static void account(struct model *m, struct thread *t, uint64_t ns)
 		l->carried++;
 }
 
+/*
+ * Who was woken still has to take a pthread mutex, and mostly another was faster: it sleeps again, and
+ * the owner beside the word tells who.
+ */
+static bool is_raced_for(const struct lock *l)
+{
+	return l->kind == KIND_MUTEX || l->kind == KIND_ROBUST_MUTEX;
+}
+
+/*
+ * It did not sleep again: it has the lock, and did not let go of it without a call, as others sleep.
+ */
+static void note_taken(struct model *m, struct thread *t)
+{
+	struct lock *l = t->wait.lock;
+
+	if (t->wait.got_it && l->blocked && !l->holder_id && is_raced_for(l))
+		lock_seen_held(m, l, t, m->now_ns);
+}
+
 void wait_close(struct model *m, struct thread *t)
 {
 	struct wait *w = &t->wait;
@@ -304,6 +345,7 @@ void wait_close(struct model *m, struct thread *t)
 		return;
 	}
 	w->phase = WAIT_NONE;
+	note_taken(m, t);
 	python_waited(m, t, w->lock, w->end_ns);
 	if (w->end_ns <= model_begin_ns(m) || w->begin_ns >= model_end_ns(m))
 		return;
@@ -377,15 +419,20 @@ static void move_wait(struct model *m, struct thread *t, struct lock *to)
 	w->lock = to;
 }
 
-void wait_seen_at(struct model *m, struct thread *t, uint64_t addr, const struct stack *stack)
+void wait_seen_at(struct model *m, struct thread *t, const struct wire_sample *r,
+		  const struct stack *stack)
 {
 	struct wait *w = &t->wait;
 
-	if (!stack || w->phase != WAIT_ASLEEP || w->addr != addr || t->asleep_on)
+	if (w->phase != WAIT_ASLEEP || w->addr != r->addr || t->asleep_on)
 		return;
 	w->stack = stack;
 	w->weighed = true;
+	w->weight_ns += r->weight_ns;
+	if (!stack)
+		return;
 	move_wait(m, t, pylock_learn(m, t->process, w));
+	natlock_learn(w->lock, stack);
 }
 
 static void wait_goes_on(struct thread *t, const struct wire_futex *f)
@@ -402,6 +449,8 @@ static void wait_goes_on(struct thread *t, const struct wire_futex *f)
 /* It was woken on a word of the lock: does it have the lock?  The mutex inside a GIL is not the GIL. */
 static bool takes(const struct lock *l, const struct wait *w)
 {
+	if (is_raced_for(l))
+		return false;
 	if (!w->got_it || lock_class(l) == CLASS_COND ||
 	    (l->gil && l->gil->off != GIL_HOLDER_ON)) /* its holder is seen asleep with it */
 		return false;
@@ -497,7 +546,7 @@ void wait_call(struct model *m, struct thread *t, const struct wire_futex *f)
 static void woken_by(struct model *m, struct thread *t, struct lock *l, struct thread *waker,
 		     uint64_t ts)
 {
-	bool had_it = l->kind == KIND_PY_LOCK || (l->gil && !l->gil->free);
+	bool had_it = l->gil ? !l->gil->free : lock_has_holder(l);
 
 	if (!lock_releases(l, t->wait.addr))
 		return;

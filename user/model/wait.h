@@ -13,8 +13,9 @@
 void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, bool object,
 		uint64_t ts);
 
-/* It comes back from a sleep on addr; this is where it waited. */
-void wait_seen_at(struct model *m, struct thread *t, uint64_t addr, const struct stack *stack);
+/* It comes back from a sleep on addr; this is where it waited, NULL: nobody knows. */
+void wait_seen_at(struct model *m, struct thread *t, const struct wire_sample *r,
+		  const struct stack *stack);
 
 /* A stretch of sleep on its lock is over, [from, to); then it may wait for a CPU. */
 void wait_slept(struct model *m, struct thread *t, uint64_t from, uint64_t to);

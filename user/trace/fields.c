@@ -45,6 +45,7 @@
 	X(WIRE_LOSS_PYTHREAD, "pythread")                                                          \
 	X(WIRE_LOSS_STACK, "stack")                                                                \
 	X(WIRE_LOSS_TRUNCATED, "truncated")                                                        \
+	X(WIRE_LOSS_UNWIND, "unwind")                                                              \
 	X(WIRE_LOSS_RECEIVED, "received")                                                          \
 	X(WIRE_LOSS_RECURSION, "recursion")                                                        \
 	X(WIRE_LOSS_LATE, "late")                                                                  \
@@ -56,7 +57,8 @@
 	X(WIRE_SAMPLE_CPU, "cpu")                                                                  \
 	X(WIRE_SAMPLE_WAIT, "wait")                                                                \
 	X(WIRE_SAMPLE_WAITED, "waited")                                                            \
-	X(WIRE_SAMPLE_HELD, "held")
+	X(WIRE_SAMPLE_HELD, "held")                                                                \
+	X(WIRE_SAMPLE_WOKE, "woke")
 
 #define STATUSES(X)                                                                                \
 	X(WIRE_RUNTIME_OK, "ok")                                                                   \
@@ -110,6 +112,8 @@ static const struct field task_fields[] = {
 	FIELD(wire_task, cpu, FIELD_UINT),
 	FIELD(wire_task, thread_pointer, FIELD_HEX),
 	FIELD(wire_task, sp, FIELD_HEX),
+	FIELD(wire_task, ip, FIELD_HEX),
+	FIELD(wire_task, bp, FIELD_HEX),
 	BLOCK(wire_task, WIRE_TASK_BLOCKED),
 	IF(wire_task, block.aux, FIELD_UINT, WIRE_TASK_BLOCKED, 0),
 };
@@ -202,8 +206,14 @@ static const struct field sample_fields[] = {
 static const struct field stack_fields[] = {
 	FIELD(wire_stack, id, FIELD_HEX),
 	FIELD(wire_stack, flags, FIELD_HEX),
+	FIELD(wire_stack, space, FIELD_UINT),
 	BELOW(wire_stack, n, FIELD_COUNT, WIRE_FRAMES_MAX + 1),
 	FIELD(wire_stack, frames, FIELD_FRAMES),
+};
+
+static const struct field mapped_fields[] = {
+	FIELD(wire_mapped, addr, FIELD_HEX),
+	FIELD(wire_mapped, tgid, FIELD_UINT),
 };
 
 static const struct field host_fields[] = {
@@ -259,10 +269,22 @@ static const struct field frame_fields[] = {
 	FIELD(wire_frame, file, FIELD_STRING),
 	FIELD(wire_frame, line, FIELD_UINT),
 	FIELD(wire_frame, first, FIELD_UINT),
+	FIELD(wire_frame, module, FIELD_STRING),
+	FIELD(wire_frame, offset, FIELD_HEX),
+	FIELD(wire_frame, depth, FIELD_UINT),
+	FIELD(wire_frame, space, FIELD_UINT),
+	FIELD(wire_frame, flags, FIELD_HEX),
 };
 
 static const struct field name_fields[] = {
 	FIELD(wire_name, name, FIELD_STRING),
+};
+
+static const struct field object_fields[] = {
+	FIELD(wire_object, addr, FIELD_HEX),
+	FIELD(wire_object, begin, FIELD_HEX),
+	FIELD(wire_object, name, FIELD_STRING),
+	FIELD(wire_object, region, FIELD_STRING),
 };
 
 static const struct field loss_fields[] = { LOSSES(LOSS_COUNT) };
@@ -280,6 +302,13 @@ static const struct field cost_fields[] = {
 	FIELD(wire_cost, rss_kib, FIELD_UINT),
 	FIELD(wire_cost, maps_kib, FIELD_UINT),
 	FIELD(wire_cost, ring_kib, FIELD_UINT),
+	FIELD(wire_cost, stacks, FIELD_UINT),
+	FIELD(wire_cost, stack_ns, FIELD_UINT),
+	FIELD(wire_cost, stack_frames, FIELD_UINT),
+	FIELD(wire_cost, tables, FIELD_UINT),
+	FIELD(wire_cost, table_rows, FIELD_UINT),
+	FIELD(wire_cost, table_ns, FIELD_UINT),
+	FIELD(wire_cost, symbol_cpu_ns, FIELD_UINT),
 };
 
 #define ROW(text, type, table)                                                                     \
@@ -302,7 +331,10 @@ static const struct kind kinds[WIRE_KIND_MAX] = {
 	[WIRE_SUMS] = { ROW("sums", wire_thread_sums, sums_fields) },
 	[WIRE_PYTHREAD] = { ROW("pythread", wire_pythread, pythread_fields) },
 	[WIRE_SAMPLE] = { ROW("sample", wire_sample, sample_fields) },
-	[WIRE_STACK] = { ROW("stack", wire_stack, stack_fields) },
+	[WIRE_STACK] = { ROW("stack", wire_stack, stack_fields),
+			 .count = offsetof(struct wire_stack, n), .items_max = WIRE_FRAMES_MAX,
+			 .item = sizeof(struct wire_frame_id) },
+	[WIRE_MAPPED] = { ROW("mapped", wire_mapped, mapped_fields) },
 	[WIRE_HOST] = { ROW("host", wire_host, host_fields) },
 	[WIRE_WINDOW] = { ROW("window", wire_window, window_fields) },
 	[WIRE_PROC] = { ROW("proc", wire_proc, proc_fields) },
@@ -314,6 +346,7 @@ static const struct kind kinds[WIRE_KIND_MAX] = {
 	[WIRE_RUNTIME] = { ROW("runtime", wire_runtime, runtime_fields) },
 	[WIRE_FRAME] = { ROW("frame", wire_frame, frame_fields) },
 	[WIRE_NAME] = { ROW("name", wire_name, name_fields) },
+	[WIRE_OBJECT] = { ROW("object", wire_object, object_fields) },
 };
 
 /* clang-format on */
@@ -371,13 +404,10 @@ int trace_check(const struct wire_head *rec, size_t len)
 	k = kind_get(rec->kind);
 	if (!k)
 		return fail(-EINVAL, "bad record: unknown kind %u", rec->kind);
-	/* The flags that decide on the size lie in the short form too. */
-	size = k->short_size ? k->short_size : k->size;
-	if (rec->size > len || rec->size < size)
+	if (rec->size > len || rec->size < kind_least(k))
 		return fail(-EINVAL, "bad %s record: size %u, there are %zu bytes", k->name,
 			    rec->size, len);
-	if (kind_has_block(k, rec) || !k->short_size)
-		size = k->size;
+	size = kind_size(k, rec);
 	if (rec->size != size)
 		return fail(-EINVAL, "bad %s record: size %u, it must be %zu", k->name, rec->size,
 			    size);

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "bpf/wire.h"
 
@@ -53,6 +54,10 @@ struct kind {
 	uint16_t short_size;
 	uint16_t flags;
 	uint8_t block_flag;
+	/* A kind that ends with an array has only so many items as its 32-bit count member says. */
+	uint16_t count;
+	uint16_t item; /* size of one, 0: no such array */
+	uint16_t items_max;
 };
 
 /* NULL: no such kind. */
@@ -63,6 +68,25 @@ const struct kind *kind_find(const char *name, size_t len, unsigned int *ret_kin
 static inline int kind_has_block(const struct kind *k, const void *rec)
 {
 	return !k->block || ((const uint8_t *)rec)[k->flags] & k->block_flag;
+}
+
+/* The size that a record must have; what decides on it must be there. */
+static inline size_t kind_size(const struct kind *k, const void *rec)
+{
+	uint32_t n;
+
+	if (k->short_size && !kind_has_block(k, rec))
+		return k->short_size;
+	if (!k->item)
+		return k->size;
+	memcpy(&n, (const uint8_t *)rec + k->count, sizeof(n));
+	return k->size - (size_t)k->item * (k->items_max - (n < k->items_max ? n : k->items_max));
+}
+
+/* The smallest one: it holds all that decides. */
+static inline size_t kind_least(const struct kind *k)
+{
+	return k->short_size ? k->short_size : k->size - (size_t)k->item * k->items_max;
 }
 
 static inline int kind_has_field(const struct kind *k, const struct field *f, const void *rec)

@@ -441,7 +441,7 @@ int trace_parse(const char *line, void *rec, size_t cap)
 	if (p.picky && p.picky->forbids & made.bytes[k->flags])
 		return fail(-EINVAL, "bad trace line: with its flags there is no '%s'",
 			    p.picky->name);
-	made.head.size = k->short_size && !kind_has_block(k, made.bytes) ? k->short_size : k->size;
+	made.head.size = (uint16_t)kind_size(k, made.bytes);
 	err = trace_check(&made.head, sizeof(made));
 	if (err)
 		return err;

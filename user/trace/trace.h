@@ -22,7 +22,7 @@
 #include "bpf/wire.h"
 #include "user/base/buf.h"
 
-#define TRACE_RECORD_MAX 1056 /* bytes; no kind is larger */
+#define TRACE_RECORD_MAX 3360 /* bytes; no kind is larger */
 
 /* 0, or -EINVAL with a message: size fits the kind, size is a multiple of 8, text fields are
  * NUL-terminated.  Everything that enters from a file or a text passes through here. */
