@@ -5,6 +5,8 @@
   check.py clean FILE...     nothing in it that a terminal obeys, valid UTF-8
   check.py ascii FILE...     clean, and nothing but ASCII
   check.py json FILE [EXPR]  strict UTF-8 and JSON; EXPR in Python over the report `r` is true
+  check.py folded FILE [EXPR]   as flamegraph.pl reads it; EXPR over `total` (us), `threads` (us by
+                             name), `depth` (of the deepest) and `frames` (all names) is true
   check.py leftovers [SECONDS]  no BPF program, map or link of ours without a parascope that holds it
   check.py kills PARASCOPE TARGET OUTDIR KIND COUNT SEED   see kills()
 """
@@ -54,6 +56,27 @@ def check_json(path, expression=None):
         brief["threads"] = [(t["pid"], t["tid"], t["comm"]) for t in r.get("threads", [])]
         brief["processes"] = [(p["pid"], p["comm"]) for p in r.get("processes", [])]
         fail(f"{path}: not true: {expression}\n{json.dumps(brief)[:3000]}")
+
+
+def check_folded(path, expression=None):
+    clean(path)
+    seen = {"total": 0, "threads": {}, "depth": 0, "frames": set()}
+    with open(path, encoding="utf-8") as f:
+        lines = f.read().split("\n")[:-1]
+    for line in lines:
+        m = re.match(r"^(.*)\s+?(\d+(?:\.\d*)?)$", line, re.ASCII)
+        if not m or re.match(r"^.*\s+?\d+(?:\.\d*)?$", m.group(1), re.ASCII):
+            fail(f"{path}: not one stack and one value: {line!r}")
+        thread, *frames = m.group(1).split(";")
+        if not re.match(r".+-\d+/\d+$", thread) or "" in frames or m.group(2) == "0":
+            fail(f"{path}: bad line: {line!r}")
+        seen["total"] += int(m.group(2))
+        seen["threads"][thread] = seen["threads"].get(thread, 0) + int(m.group(2))
+        seen["depth"] = max(seen["depth"], len(frames))
+        seen["frames"].update(frames)
+    # pylint: disable=eval-used
+    if expression and not eval(expression, dict(seen)):
+        fail(f"{path}: not true: {expression}\n{seen}"[:3000])
 
 
 # --- BPF objects -----------------------------------------------------------------------------
@@ -206,6 +229,8 @@ def main():
             clean(path, what == "ascii")
     elif what == "json":
         check_json(*args)
+    elif what == "folded":
+        check_folded(*args)
     elif what == "leftovers":
         leftovers(*map(float, args))
     elif what == "kills":

@@ -69,6 +69,26 @@ static void check_parallelism(const json_t *par, const struct report_parallelism
 	assert_int_equal(json_array_size(json_object_get(par, "wanted")), p->wanted.n);
 }
 
+static const char *string_member(const json_t *object, const char *name)
+{
+	const char *s = json_string_value(json_object_get(object, name));
+
+	assert_non_null(s);
+	return s;
+}
+
+/* A place, or a site, which has the same members; strings only if they are valid UTF-8. */
+static void check_place(const json_t *place, const struct report_place *p)
+{
+	assert_int_member(place, "line", p->line);
+	assert_memory_equal(string_member(place, "offset"), "0x", 2);
+	assert_int_equal(strtoull(string_member(place, "offset"), NULL, 16), p->offset);
+	assert_non_null(string_member(place, "module"));
+	assert_non_null(string_member(place, "function"));
+	if (!json_object_get(place, "module_hex"))
+		assert_string_equal(string_member(place, "module"), p->module ? p->module : "");
+}
+
 static void check_locks(const json_t *locks, const struct report *r)
 {
 	assert_int_equal(json_array_size(locks), r->n_locks);
@@ -88,15 +108,10 @@ static void check_locks(const json_t *locks, const struct report *r)
 				 r->locks[i].n_sites);
 		assert_int_equal(json_array_size(json_object_get(lock, "holding")),
 				 r->locks[i].n_holding);
+		check_place(json_object_get(lock, "place"), &r->locks[i].place);
+		if (!json_object_get(lock, "object_hex"))
+			assert_string_equal(string_member(lock, "object"), r->locks[i].object);
 	}
-}
-
-static const char *string_member(const json_t *object, const char *name)
-{
-	const char *s = json_string_value(json_object_get(object, name));
-
-	assert_non_null(s);
-	return s;
 }
 
 static void check_sites(const json_t *sites, const struct report_site *s, size_t n)
@@ -107,7 +122,7 @@ static void check_sites(const json_t *sites, const struct report_site *s, size_t
 
 		assert_int_member(site, "ns", s[i].ns);
 		assert_int_member(site, "samples", s[i].samples);
-		assert_int_member(site, "line", s[i].place.line);
+		check_place(site, &s[i].place);
 		assert_int_member(site, "tid", s[i].tid);
 	}
 }
@@ -176,6 +191,43 @@ static void test_python(void **state)
 	buf_free(&empty);
 	report_sample_free(r);
 	report_sample_free(nulls);
+}
+
+static void test_native(void **state)
+{
+	struct report *r = report_sample("native");
+	struct buf out = render(r);
+	json_t *root = parse(&out), *lock, *site, *quality = json_object_get(root, "quality");
+
+	(void)state;
+	assert_string_equal(string_member(root, "version"), "1.2");
+	lock = json_array_get(json_object_get(root, "locks"), 1);
+	assert_string_equal(string_member(lock, "object"), "registry_lock");
+	assert_string_equal(string_member(json_object_get(lock, "place"), "module"),
+			    "libcache.so.2");
+	assert_string_equal(string_member(json_object_get(lock, "place"), "offset"), "0x2f10");
+	site = json_array_get(json_object_get(lock, "holding"), 0);
+	assert_string_equal(string_member(site, "module"), "libvendor.so.1");
+	assert_string_equal(string_member(site, "function"), "");
+	assert_string_equal(string_member(site, "offset"), "0x81f3c");
+	assert_int_member(quality, "samples_native", 2300);
+	assert_int_member(quality, "samples_whole", 2291);
+	assert_int_member(quality, "samples_cut", 3);
+	assert_int_member(quality, "samples_no_rule", 4);
+	assert_int_member(quality, "samples_astray", 0);
+	assert_int_member(quality, "samples_no_memory", 0);
+	assert_int_member(quality, "samples_early", 2);
+	assert_int_member(quality, "samples_pointers", 12);
+	assert_int_member(quality, "stacks_taken", 1234);
+	assert_int_member(quality, "stacks_ns", 1234 * 2100);
+	assert_int_member(quality, "stacks_frames", 1234 * 46);
+	assert_int_member(quality, "tables", 5);
+	assert_int_member(quality, "table_rows", 93120);
+	assert_int_member(quality, "table_ns", 41000000);
+	assert_int_member(quality, "symbol_cpu_ns", 120000000);
+	json_decref(root);
+	buf_free(&out);
+	report_sample_free(r);
 }
 
 static void test_numbers_come_back(void **state)
@@ -348,6 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers_come_back),
 		cmocka_unit_test(test_python),
+		cmocka_unit_test(test_native),
 		cmocka_unit_test(test_safe_and_deterministic),
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_doubles),

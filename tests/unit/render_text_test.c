@@ -16,8 +16,7 @@
 #include "user/base/buf.h"
 #include "user/base/escape.h"
 #include "user/render/render.h"
-
-#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "user/render/text_parts.h"
 
 static struct buf render(const char *sample, struct render_opts o)
 {
@@ -239,10 +238,12 @@ static void test_gil(void **state)
 		"4.85 s  50.0 %      927 x  4713 Thread-1 (consume)    |   4.80 s  50.5 %",
 		"waiting at                                              | held at\n",
 		"7.28 s  75.0 %  Parser.parse_record (parser.py:212)   |   7.13 s  75.4 %  Parser.",
-		"6.3 %  sha256_file (hash.py:12)              |   446 ms   4.7 %  sha256_file (hash",
+		"                        < consume (worker.py:48)              |                   in 4713",
+		"18.8 %  ...cals>.<genexpr> (compiler.py:1044) |                   < consume (worker.py:",
+		"6.3 %  sha256_file (hash.py:12)              |                   in 4714 Thread-2 (",
+		"|                   < join (x.py:3)\n",
+		"|   446 ms   4.7 %  sha256_file (hash.py:12)\n",
 		"|   149 ms   1.6 %  not known  4714 MainThread\n",
-		"most waited:  Parser.parse_record (/srv/billing/app/ingest/parser.py:212); consume (",
-		"most held:    Parser.parse_record (/srv/",
 		"handed over 1,853 times (185 /s)   forced by the switch interval of 5.00 ms: 1,848\n",
 		"CPython's own count of changes of hands: 3,710   held for 9.64 s while somebody",
 		"waiting: 96.0 % (9.32 s) asleep until it was handed over   2.0 % (190 ms) the hand-off",
@@ -300,6 +301,129 @@ static void test_python(void **state)
 	buf_free(&out);
 }
 
+/* Names, places and stacks of native code. */
+static void test_native(void **state)
+{
+	static const char *const lines[] = {
+		"mutex file /dev/shm/sem.x+0x10",
+		"      locked at registry_add() registry.c:41\n",
+		"      waiting at                                    | held at\n",
+		"66.7 %  registry_add (registry.c:41)         |  66.7 %  ...::insert<...> (cache.hh:112)\n",
+		"               < handle (server.c:88)               |          in 4000000 worker\n",
+		"               < worker (server.c:60)               |          < ns::Store::put (store.cc:7)\n",
+		"< walk (tree.c:9)  3 times\n",
+		"|          (cut off here)\n",
+		"libvendor.so.1+0x81f3c               |          < main (main.c:5)\n",
+		"               < main (main.c:5)                    |   7.4 %  inflate (libz.so.1)  4000002",
+		"  L2  mutex registry_lock  pid 901 ",
+		"      locked at ns::Cache<std::string, std::vector<int> >::insert<int>() cache.hh:112\n",
+		"  L3  rwlock 0x7f10 (heap)  pid 902  locked at libvendor.so.1+0x81f3c  ",
+		"< run (app/__init__.py:3)            |",
+		"      holder: a reader-writer lock names no reader\n",
+		"  L5  condition 0x7f21a8003f60  pid 901",
+		"      waited at Loader.parse() loader.py:17\n",
+		"      waiting at\n        1.57 s  66.7 %  Loader.parse (loader.py:17)\n",
+		"                  < run (app/__init__.py:3)\n",
+		"  L6  semaphore 0x7f21a8003fa0  pid 902",
+		"most waited at\n  L7  barrier",
+		"registry_add (registry.c:41)\n",
+		"\nFUNCTIONS  by CPU time",
+		"function (file:line or module) ",
+		"ns::Cache<...>::insert<...> (cache.hh:112) ",
+		"stacks whose native frames end early - callers of native code are missing",
+		"stacks taken 1,234, 2.10 us each (45 ns a frame): 99.6 % of the native ones are whole\n",
+		"    3 cut off after 128 frames   4 end where the code says nothing about its caller\n",
+		"unwind tables of 5 files: 93,120 rows, made in 41.0 ms\n",
+		"files are read by a process of its own: 120 ms of CPU\n",
+	};
+	struct buf out = render_at("native", 100, false);
+	const char *at = out.data, *l6;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(lines); i++) {
+		at = strstr(at, lines[i]);
+		if (!at)
+			print_error("missing or out of order: %s\n%s\n", lines[i], out.data);
+		assert_non_null(at);
+	}
+	assert_has_not(&out, "PYTHON");
+	assert_has_not(&out, "start_thread");
+	assert_has_not(&out, "__lll_lock_wait");
+	assert_has_not(&out, "_PyEval");
+	/* Of whose places nothing is known, nothing is said. */
+	l6 = strstr(out.data, "  L6  ");
+	assert_null(strstr(l6, "      waiting at\n"));
+	assert_null(strstr(l6, "      waited at "));
+	buf_free(&out);
+}
+
+/* How a stack ends is told only where something is to be told. */
+static void test_stacks_quality(void **state)
+{
+	struct report *r = report_sample("native");
+	struct buf out = { 0 };
+
+	(void)state;
+	r->quality.samples_whole = r->quality.samples_native;
+	r->quality.samples_cut = r->quality.samples_no_rule = r->quality.samples_early = 0;
+	r->quality.samples_pointers = r->quality.tables = r->quality.symbol_cpu_ns = 0;
+	renderer_find("text")->render(&out, r, &render_defaults);
+	assert_has(&out, ": 100.0 % of the native ones are whole\n  watching cost");
+	assert_has_not(&out, "unwind tables");
+	assert_has_not(&out, "frame pointers");
+	report_sample_free(r);
+	buf_free(&out);
+}
+
+/* A name in so many columns. */
+static void test_functions(void **state)
+{
+	static const struct {
+		const char *name;
+		int width;
+		const char *shown;
+	} cases[] = {
+		{ "main", 20, "main" },
+		{ "parse.<locals>.<lambda>", 40, "parse.<locals>.<lambda>" },
+		{ "parse.<locals>.<lambda>", 16, "...als>.<lambda>" },
+		{ "ns::f(int, char const*)", 40, "ns::f" },
+		{ "ns::C::f(int) const", 40, "ns::C::f" },
+		{ "ns::C::f() const &", 40, "ns::C::f" },
+		{ "std::vector<int>::push_back(int&&)", 40, "std::vector<int>::push_back" },
+		{ "std::vector<unsigned>::push_back(int&&)", 27, "std::vector<...>::push_back" },
+		{ "a::b<int>::c(int)", 11, "...::c" },
+		{ "void f<int>(int)", 40, "f<int>" },
+		{ "std::pair<int, int> g<int>(int)", 40, "g<int>" },
+		{ "C::operator()(int) const", 40, "C::operator()" },
+		{ "C::operator<(C const&)", 40, "C::operator<" },
+		{ "C::operator<< <int>(int)", 40, "C::operator<< <int>" },
+		{ "C::operator->()", 40, "C::operator->" },
+		{ "f(int)::{lambda(int)#1}::operator()(int) const", 40, "f::{lambda#1}::operator()" },
+		{ "(anonymous namespace)::f(int)", 40, "(anonymous namespace)::f" },
+		{ "<T as core::Trait>::call", 40, "<T as core::Trait>::call" },
+		{ "f(int (*)(char))", 40, "f" },
+		{ "f(int", 40, "f" },
+		{ "f<int", 40, "f<int" },
+		{ "f<int", 4, "...>" },
+		{ "(", 40, "(" },
+		{ " const", 40, " const" },
+		{ "g (const", 40, "g " },
+		{ "a\x1b(b", 40, "a\\x1b" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct text t = { .unicode = false };
+		struct buf out = { 0 };
+
+		buf_puts(&out, "");
+		text_function(&out, &t, cases[i].name, cases[i].width);
+		assert_string_equal(out.data, cases[i].shown);
+		assert_true(escape_width(out.data, out.len) <= cases[i].width);
+		buf_free(&out);
+	}
+}
+
 /* Narrow: the name of the file and the line stay, the begin of the function goes. */
 static void test_places_narrow(void **state)
 {
@@ -318,7 +442,8 @@ static void test_nulls(void **state)
 	struct buf out = render_at("nulls", 100, false);
 
 	(void)state;
-	assert_has(&out, "100.0 %  not known");
+	assert_has_not(&out, "100.0 %  not known");
+	assert_has_not(&out, "      waiting at\n");
 	assert_has(&out, "handed over 0 times (0.0 /s)   forced 0\n");
 	assert_has(&out, "page fault  not known\n");
 	assert_has(&out, "an interpreter in process 0: layout not known: its GIL is not told");
@@ -356,6 +481,9 @@ int main(void)
 		cmocka_unit_test(test_gil),
 		cmocka_unit_test(test_python),
 		cmocka_unit_test(test_places_narrow),
+		cmocka_unit_test(test_native),
+		cmocka_unit_test(test_stacks_quality),
+		cmocka_unit_test(test_functions),
 		cmocka_unit_test(test_nulls),
 		cmocka_unit_test(test_all_codes),
 	};

@@ -58,13 +58,44 @@ void show_more_help(struct buf *out)
 			   r == renderers ? " (default)" : "");
 }
 
+/* PROFILE_COUNT: there is no such profile. */
+static enum report_profile find_profile(const char *name)
+{
+	enum report_profile p = PROFILE_ON_CPU;
+
+	while (name && p < PROFILE_COUNT && strcmp(name, report_profiles[p]) != 0)
+		p++;
+	return p;
+}
+
+static bool is_folded(const struct show_opts *opts)
+{
+	return opts->format && strcmp(opts->format, "folded") == 0;
+}
+
+static int check_profile(const struct show_opts *opts)
+{
+	struct buf known = { 0 };
+	int err = 0;
+
+	if (find_profile(opts->profile) == PROFILE_COUNT) {
+		for (size_t i = 0; i < PROFILE_COUNT; i++)
+			buf_printf(&known, "%s%s", i ? ", " : "", report_profiles[i]);
+		err = fail(-EINVAL, "no profile '%s': there are %s", opts->profile, known.data);
+	} else if (opts->profile && !is_folded(opts)) {
+		err = fail(-EINVAL, "--profile is for folded stacks only: add -f folded");
+	}
+	buf_free(&known);
+	return err;
+}
+
 int show_check(const struct show_opts *opts)
 {
 	struct buf known = { 0 };
 	int err;
 
 	if (!opts->format || renderer_find(opts->format))
-		return 0;
+		return check_profile(opts);
 	for (const struct renderer *r = renderers; r->name; r++)
 		buf_printf(&known, "%s%s", r == renderers ? "" : ", ", r->name);
 	err = fail(-EINVAL, "no format '%s': there are %s", opts->format, known.data);
@@ -80,11 +111,12 @@ int show_open(struct outfile **ret, const struct show_opts *opts)
 
 static int write_report(struct outfile *to, int fd, const struct buf *text)
 {
-	int err;
+	int err = 0;
 
 	if (!to)
-		return cmd_write(fd, text);
-	err = outfile_write(to, text->data, text->len);
+		return text->len ? cmd_write(fd, text) : 0;
+	if (text->len)
+		err = outfile_write(to, text->data, text->len);
 	return err ? err : outfile_commit(to);
 }
 
@@ -103,9 +135,13 @@ int show_model(struct model *m, const struct show_opts *opts, struct outfile *to
 	how.unicode = !opts->ascii && !strcmp(nl_langinfo(CODESET), "UTF-8");
 	how.all_threads = opts->all_threads;
 	how.top = opts->top;
+	how.profile = find_profile(opts->profile);
 	renderer->render(&text, r, &how);
-	report_free(r);
 	err = write_report(to, fd, &text);
+	if (!err && is_folded(opts) && !text.len && !opts->quiet)
+		cmd_say("no stacks in profile '%s': %s", report_profiles[how.profile],
+			render_folded_none(r, how.profile));
+	report_free(r);
 	buf_free(&text);
 	return err;
 }

@@ -12,16 +12,20 @@
 
 struct show_opts {
 	const char *format;
+	const char *profile; /* of format folded, NULL: the first */
 	const char *to; /* file, NULL: none */
 	unsigned width; /* 0: of the terminal */
 	unsigned top;
 	bool all_threads, no_color, ascii;
+	bool quiet; /* not a word about an empty report */
 };
 
 /* Rows for a command's table; show is the member of type that is a struct show_opts. */
 #define SHOW_OPTIONS(type, show)                                                                   \
 	{ "format", 'f', OPT_STRING, offsetof(type, show.format), "NAME",                          \
 	  "one of the formats below", "Report", NULL },                                            \
+	{ "profile", 0, OPT_STRING, offsetof(type, show.profile), "NAME",                          \
+	  "with -f folded: on-cpu (default), waiting or holding", "Report", NULL },                \
 	{ "to", 0, OPT_STRING, offsetof(type, show.to), "FILE",                                    \
 	  "write the report to FILE instead of the terminal", "Report", NULL },                    \
 	{ "top", 0, OPT_UNSIGNED, offsetof(type, show.top), "N",                                   \

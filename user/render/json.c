@@ -5,7 +5,7 @@
  *
  *	{
  *	 "schema":"parascope-report",
- *	 "version":"1.1",
+ *	 "version":"1.2",
  *	 "kernel":"6.18.44",
  *	 ...
  *	 "threads":[
@@ -20,7 +20,7 @@
 #include "user/render/render.h"
 
 #define JSON_SCHEMA_NAME "parascope-report"
-#define JSON_SCHEMA_VERSION "1.1"
+#define JSON_SCHEMA_VERSION "1.2"
 
 /* --- parts that several structs share -------------------------------------------------------- */
 
@@ -70,20 +70,21 @@ static void write_parallelism(struct json_writer *w, const struct report_paralle
 
 /* --- places in the program -------------------------------------------------------------------- */
 
+static const struct json_field place_fields[] = {
+	F(F_RAW, report_place, function), F(F_RAW, report_place, file),
+	F(F_U32, report_place, line),	  F(F_RAW, report_place, module),
+	F(F_HEX, report_place, offset),
+};
+
 static void write_site_fields(struct json_writer *w, const struct report_site *s)
 {
-	static const struct json_field place[] = {
-		F(F_RAW, report_place, function),
-		F(F_RAW, report_place, file),
-		F(F_U32, report_place, line),
-	};
 	static const struct json_field fields[] = {
 		F(F_RAW, report_site, stack),	     F(F_U32, report_site, tid),
 		F(F_RAW_ARRAY, report_site, comm), F(F_RAW, report_site, thread_name),
 		F(F_U64, report_site, ns),	     F(F_U64, report_site, samples),
 	};
 
-	jsonf_fields(w, place, N_OF(place), &s->place);
+	jsonf_fields(w, place_fields, N_OF(place_fields), &s->place);
 	jsonf_fields(w, fields, N_OF(fields), s);
 }
 
@@ -200,6 +201,7 @@ static const struct json_field lock_identity[] = {
 	F(F_RAW_ARRAY, report_lock, name), F(F_U32, report_lock, pid),
 	F(F_HEX, report_lock, addr),	  F(F_BOOL, report_lock, shared),
 	F(F_U32, report_lock, dev),	  F(F_ID, report_lock, inode),
+	F(F_RAW_ARRAY, report_lock, object),
 };
 
 static const struct json_field lock_numbers[] = {
@@ -243,6 +245,7 @@ static void write_lock(struct json_writer *w, const struct report_lock *l)
 	jsonw_open(w, NULL, '{');
 	jsonf_fields(w, lock_identity, N_OF(lock_identity), l);
 	jsonw_string(w, "class", lock_classes[l->class]);
+	jsonf_object(w, "place", place_fields, N_OF(place_fields), &l->place);
 	jsonf_fields(w, lock_numbers, N_OF(lock_numbers), l);
 	WRITE_ARRAY(w, "hist", lock_slot, l->hist, l->n_hist);
 	WRITE_ARRAY(w, "top_waiters", lock_party, l->top_waiters, l->n_top_waiters);
@@ -332,6 +335,21 @@ static const struct json_field quality_fields[] = {
 	F(F_U64, report_quality, stacks_truncated),
 	F(F_U64, report_quality, frames_unknown),
 	F(F_U64, report_quality, sample_ns),
+	F(F_U64, report_quality, samples_native),
+	F(F_U64, report_quality, samples_whole),
+	F(F_U64, report_quality, samples_cut),
+	F(F_U64, report_quality, samples_astray),
+	F(F_U64, report_quality, samples_no_rule),
+	F(F_U64, report_quality, samples_no_memory),
+	F(F_U64, report_quality, samples_early),
+	F(F_U64, report_quality, samples_pointers),
+	F(F_U64, report_quality, stacks_taken),
+	F(F_U64, report_quality, stacks_ns),
+	F(F_U64, report_quality, stacks_frames),
+	F(F_U64, report_quality, tables),
+	F(F_U64, report_quality, table_rows),
+	F(F_U64, report_quality, table_ns),
+	F(F_U64, report_quality, symbol_cpu_ns),
 	F(F_U64, report_quality, locks_folded),
 	F(F_U64, report_quality, own_cpu_ns),
 	F(F_U64, report_quality, own_rss_kib),

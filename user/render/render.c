@@ -12,6 +12,8 @@ const struct render_opts render_defaults = {
 const struct renderer renderers[] = {
 	{ "text", "for people: verdict, evidence, budget, threads, locks", render_text },
 	{ "json", "for programs: everything that was measured, with a schema", render_json },
+	{ "folded", "for flame graphs: a line for each stack, in us; see --profile",
+	  render_folded },
 	{ NULL, NULL, NULL },
 };
 

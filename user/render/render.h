@@ -14,16 +14,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct buf;
-struct report;
+#include "user/analysis/report.h"
 
-/* How to show it; formats for machines ignore all of this. */
+struct buf;
+
+/* How to show it; formats for machines ignore all of this but the profile. */
 struct render_opts {
 	int width;	  /* columns of the terminal; used between 80 and 200 */
 	bool color;	  /* SGR sequences */
 	bool unicode;	  /* bars, and names in other scripts; else plain ASCII */
 	bool all_threads; /* do not cut the lists of threads and processes */
 	size_t top;	  /* rows of a list before it is cut; 0: the default */
+	enum report_profile profile; /* of folded stacks */
 };
 
 #define RENDER_TOP 10
@@ -47,5 +49,9 @@ const char *render_json_schema(size_t *ret_len);
 /* The renderers: each in its own file, used through the table. */
 void render_text(struct buf *out, const struct report *r, const struct render_opts *o);
 void render_json(struct buf *out, const struct report *r, const struct render_opts *o);
+void render_folded(struct buf *out, const struct report *r, const struct render_opts *o);
+
+/* Why a profile has no stack: render_folded() wrote nothing. */
+const char *render_folded_none(const struct report *r, enum report_profile profile);
 
 #endif

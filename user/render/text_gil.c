@@ -160,22 +160,7 @@ static void print_held(struct text *t, const struct report_gil *g, int indent)
 	free(rows);
 }
 
-/* --- stacks and CPU time --------------------------------------------------------------------- */
-
-/* The stack of the heaviest place, as much of it as a line holds. */
-static void print_stack(struct text *t, const char *lead, const struct report_site *sites, size_t n,
-			int indent)
-{
-	int room = t->width - indent - (int)strlen(lead);
-
-	if (!n || !sites[0].stack || !*sites[0].stack)
-		return;
-	text_style(t, TEXT_DIM);
-	buf_pad(t->out, ' ', (size_t)indent);
-	buf_puts(t->out, lead);
-	escape_add(t->out, sites[0].stack, strlen(sites[0].stack), room, t->unicode);
-	text_end_line(t, true);
-}
+/* --- CPU time ------------------------------------------------------------------------------ */
 
 void text_gil_cpu(struct text *t, const struct report_gil *g, int indent)
 {
@@ -192,8 +177,6 @@ void text_gil_cpu(struct text *t, const struct report_gil *g, int indent)
 
 void text_gil(struct text *t, const struct report_gil *g, const struct report_lock *l, int indent)
 {
-	print_stack(t, "most waited:  ", l->sites, l->n_sites, indent);
-	print_stack(t, "most held:    ", g->holding, g->n_holding, indent);
 	print_hands(t, g, indent);
 	print_parts(t, g, l, indent);
 	print_convoy(t, g, indent);

@@ -4,14 +4,15 @@
  * from what threads wait on for work; locks that cost little get one line in a table.
  *
  *	CONTENTION  waiting for a lock that somebody holds
- *	  L1  GIL (CPython 3.11)  pid 4711                                32.4 % of all thread time
+ *	  L1  mutex registry_lock  pid 4711  locked at add() app.c:41     32.4 % of all thread time
  *	      waits 1,854   total 9.71 s   mean 5.24 ms   p50 5.07 ms   p99 5.63 ms   max 12.3 ms
  *	      waiters 2 (0.97 on average, at most 1 at once)   blocked 9.51 s
  *	      wait times from 4.10 us ▁▁▁▁▁▁▁▁▁▁█▁ to 16.8 ms
  *	      waiting                                    | blocked by
- *	        4.85 s  50.0 %     927 x  4713 Thread-1  |  4.80 s  49.4 %  464 x  4714 Thread-2
+ *	        4.85 s  50.0 %     927 x  4713 worker-1  |  4.80 s  49.4 %  464 x  4714 worker-2
  *	      waiting at                                 | held at
- *	        9.70 s  99.9 %  count (…/countdown.py:7) |  9.51 s   100 %  count (…/countdown.py:6)
+ *	       99.9 %  add (app.c:41)                    | 99.9 %  rebuild (app.c:77)  4714 worker-2
+ *	               ← worker (app.c:60)               |         ← worker (app.c:62)
  *
  * What only a GIL has follows, see text_gil.c.
  */
@@ -22,6 +23,7 @@
 #include "user/base/escape.h"
 #include "user/render/text_parts.h"
 #include "user/render/text_sides.h"
+#include "user/render/text_stack.h"
 
 #define BLOCK_SHARE 0.01 /* of all thread time: from here on a lock gets a block of its own */
 #define COND_BLOCKS 3	 /* blocks of the section that is no contention */
@@ -38,47 +40,58 @@ static bool is_contention(const struct report_lock *l)
 	return l->class != LOCK_CLASS_COND;
 }
 
-/* --- names ----------------------------------------------------------------------------------- */
-
-static void add_lock_name(struct buf *out, const struct text *t, const struct report_lock *l)
-{
-	const char *kind = l->kind ? l->kind : "lock";
-	bool named = *l->name != '\0';
-
-	/* "mutex 0x7f..10" and "GIL (CPython 3.11)" say what they are themselves. */
-	if (!named || (l->class != LOCK_CLASS_GIL && !text_starts_with(l->name, kind)))
-		buf_printf(out, "%s%s", kind, named ? " " : "");
-	if (named)
-		escape_add(out, TEXT_ARRAY(l->name), ESCAPE_NO_LIMIT, t->unicode);
-	else if (l->addr)
-		buf_printf(out, " 0x%llx", (unsigned long long)l->addr);
-}
-
 /* --- one lock -------------------------------------------------------------------------------- */
 
-static void print_title(struct text *t, const struct report_lock *l)
+/* "locked at worker() app.c:41"; of a GIL that says nothing: everything takes it everywhere. */
+static void make_locked_at(struct buf *out, const struct text *t, const struct report_lock *l,
+			   const struct report_gil *g, int width)
+{
+	const struct report_place *p = g ? NULL : text_lock_place(l);
+
+	/* "Python condition at main (app.py:112)" */
+	if (!p || (p->function && *p->function && strstr(l->name, p->function)))
+		return;
+	buf_puts(out, is_contention(l) ? "locked at " : "waited at ");
+	text_locked_at(out, t, p, width - (int)out->len);
+}
+
+static void print_title(struct text *t, const struct report_lock *l, const struct report_gil *g,
+			int indent)
 {
 	struct unit_text share = unit_share(l->wait_ns, t->r->budget.total_ns);
-	struct buf name = { 0 };
+	struct buf name = { 0 }, at = { 0 };
 	char tail[80], id[16];
-	int room, used;
+	int room, used, at_used;
 
 	snprintf(tail, sizeof(tail), "%s of all thread time", share.s);
 	snprintf(id, sizeof(id), "L%u", l->id);
-	add_lock_name(&name, t, l);
+	text_lock_name(&name, t, l);
 	if (l->shared)
 		buf_puts(&name, "  shared between processes");
 	else if (l->pid)
 		buf_printf(&name, "  pid %u", l->pid);
+	make_locked_at(&at, t, l, g, t->width - indent);
+	at_used = at.len ? escape_width(at.data, at.len) : 0;
 	room = t->width - 6 - 2 - (int)strlen(tail);
 	text_style(t, TEXT_BOLD);
 	buf_printf(t->out, "  %-3s ", id);
 	room -= (int)strlen(id) > 3 ? (int)strlen(id) - 3 : 0;
 	used = escape_cut(t->out, name.data, name.len, room, t->unicode);
 	text_style(t, TEXT_PLAIN);
+	if (at_used && used + 2 + at_used <= room) {
+		buf_printf(t->out, "  %s", at.data);
+		used += 2 + at_used;
+		at_used = 0;
+	}
 	buf_pad(t->out, ' ', (size_t)(room - used + 2));
 	buf_printf(t->out, "%s\n", tail);
+	if (at_used) {
+		buf_pad(t->out, ' ', (size_t)indent);
+		escape_cut(t->out, at.data, at.len, t->width - indent, t->unicode);
+		text_end_line(t, false);
+	}
 	buf_free(&name);
+	buf_free(&at);
 }
 
 static void flow_count(struct text_flow *f, const char *label, uint64_t n, const char *note)
@@ -200,23 +213,58 @@ static void print_reasons(struct text *t, const struct report_lock *l,
 				   unit_ns(right->parties[i].ns).s, right->parties[i].why);
 }
 
+static size_t places_known(const struct report_site *sites, size_t n)
+{
+	size_t known = 0;
+
+	for (size_t i = 0; i < n; i++)
+		known += text_place_known(&sites[i].place);
+	return known;
+}
+
+/* Places of a lock; a list that says only "not known" says nothing. */
+static struct text_side place_side(const char *heading, const struct report_site *sites, size_t n)
+{
+	if (!places_known(sites, n))
+		n = 0;
+	return (struct text_side){ .heading = heading,
+				   .sites = sites,
+				   .n = n,
+				   .shown = least(n, PLACE_ROWS),
+				   .callers = true };
+}
+
+/* The one place that the title names, and nothing more is known. */
+static bool is_said(const struct text_side *left, size_t n_right)
+{
+	struct text_callers callers;
+	bool more;
+
+	if (left->n != 1 || n_right || left->threads ||
+	    left->sites[0].ns < left->total_ns - left->total_ns / 2000)
+		return false;
+	text_callers(&callers, &left->sites[0], 1);
+	more = callers.n;
+	text_callers_free(&callers);
+	return !more;
+}
+
 /* Where it was waited for, and where its holders were meanwhile. */
 static void print_places(struct text *t, const struct report_lock *l, const struct report_gil *g,
 			 int indent)
 {
-	struct text_side left = { .heading = "waiting at",
-				  .sites = l->sites,
-				  .n = l->n_sites,
-				  .shown = least(l->n_sites, PLACE_ROWS),
-				  .total_ns = l->wait_ns };
-	struct text_side right = { .heading = "held at",
-				   .sites = g ? g->holding : l->holding,
-				   .n = g ? g->n_holding : l->n_holding,
-				   .total_ns = l->blocked_ns - (g ? least(g->free_ns, l->blocked_ns) : 0),
-				   .threads = true };
+	struct text_side left = place_side("waiting at", l->sites, l->n_sites);
+	struct text_side right = place_side("held at", g ? g->holding : l->holding,
+					    g ? g->n_holding : l->n_holding);
 
-	right.shown = least(right.n, PLACE_ROWS);
-	if (left.n || right.n)
+	left.total_ns = l->wait_ns;
+	right.total_ns = l->blocked_ns - (g ? least(g->free_ns, l->blocked_ns) : 0);
+	right.threads = true;
+	if (!left.n) {
+		left = right;
+		right.n = right.shown = 0;
+	}
+	if (left.n && (g || !is_said(&left, right.n)))
 		text_sides(t, l, &left, &right, indent);
 }
 
@@ -233,7 +281,7 @@ static void print_lock(struct text *t, const struct report_lock *l)
 				  .total = l->waits,
 				  .distinct = l->waiters };
 
-	print_title(t, l);
+	print_title(t, l, g, indent);
 	print_numbers(t, l, g, indent);
 	print_times(t, l, indent);
 	if (left.n || right.n)
@@ -256,7 +304,7 @@ static void id_cell(struct buf *out, const struct text *t, const void *row)
 
 static void lock_name_cell(struct buf *out, const struct text *t, const void *row)
 {
-	add_lock_name(out, t, row);
+	text_lock_name(out, t, row);
 }
 
 static void lock_pid_cell(struct buf *out, const struct text *t, const void *row)
@@ -327,30 +375,34 @@ static void waker_cell(struct buf *out, const struct text *t, const void *row)
 }
 
 #define PLACE_COLUMNS 32
+#define NARROW_PLACE_COLUMNS 24
 
 static void lock_place_cell(struct buf *out, const struct text *t, const void *row)
 {
-	const struct report_lock *l = row;
+	const struct report_place *p = text_lock_place(row);
+	struct report_place shown;
 
-	if (l->n_sites)
-		text_place(out, t, &l->sites[0].place, PLACE_COLUMNS);
+	if (!p)
+		return;
+	shown = text_place_short(p);
+	text_place(out, t, &shown, t->width < 100 ? NARROW_PLACE_COLUMNS : PLACE_COLUMNS);
 }
 
 static const struct text_column lock_columns[] = {
 	{ "id", .cell = id_cell, .left = true },
 	{ "object", .cell = lock_name_cell, .left = true, .min = 20 },
-	{ "pid", .cell = lock_pid_cell, .blank = "", .drop = 4 },
+	{ "pid", .cell = lock_pid_cell, .blank = "", .drop = 5 },
 	{ "% of time", .cell = lock_share_cell },
 	{ "total", .cell = total_cell },
 	{ "waits", .cell = waits_cell },
-	{ "open", .cell = open_cell, .drop = 7 },
-	{ "mean", .cell = mean_cell, .drop = 1 },
-	{ "p99", .cell = p99_cell, .drop = 5 },
-	{ "max", .cell = max_cell, .drop = 1 },
-	{ "waiters", .cell = waiters_cell, .drop = 6 },
-	{ "most blocked by", .cell = holder_cell, .left = true, .drop = 2 },
-	{ "most waited at", .cell = lock_place_cell, .blank = "", .left = true, .drop = 3 },
-	{ "most woken by", .cell = waker_cell, .left = true, .drop = 3 },
+	{ "open", .cell = open_cell, .drop = 8 },
+	{ "mean", .cell = mean_cell, .drop = 2 },
+	{ "p99", .cell = p99_cell, .drop = 6 },
+	{ "max", .cell = max_cell, .drop = 2 },
+	{ "waiters", .cell = waiters_cell, .drop = 7 },
+	{ "most waited at", .cell = lock_place_cell, .blank = "", .left = true, .drop = 1 },
+	{ "most blocked by", .cell = holder_cell, .left = true, .drop = 3 },
+	{ "most woken by", .cell = waker_cell, .left = true, .drop = 4 },
 };
 
 /* --- the two sections ------------------------------------------------------------------------- */

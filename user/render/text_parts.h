@@ -24,6 +24,7 @@ void text_processes(struct text *t); /* text_threads.c */
 void text_threads(struct text *t);
 void text_locks(struct text *t);   /* text_locks.c */
 void text_python(struct text *t);  /* text_python.c */
+void text_functions(struct text *t); /* text_functions.c */
 void text_quality(struct text *t); /* text_quality.c */
 
 /* What only a GIL has, below the block of its lock; text_gil.c. */
@@ -32,8 +33,32 @@ void text_gil(struct text *t, const struct report_gil *g, const struct report_lo
 /* CPU time with a GIL and without it, and the functions that ran without it; text_gil.c. */
 void text_gil_cpu(struct text *t, const struct report_gil *g, int indent);
 
-/* "function (…/pkg/mod.py:12)" in at most width columns, 20 or more; text_place.c. */
+/*
+ * "function (…/pkg/mod.py:12)", "function (libfoo.so.1)", "libfoo.so.1+0x1234" in at most width
+ * columns, 20 or more; text_place.c.
+ */
 void text_place(struct buf *out, const struct text *t, const struct report_place *p, int width);
+
+/* "mutex registry_lock", "mutex 0x7f10 (heap)"; text_lock_name.c. */
+void text_lock_name(struct buf *out, const struct text *t, const struct report_lock *l);
+
+/* Where it is waited for most, as far as that is known; else NULL. */
+const struct report_place *text_lock_place(const struct report_lock *l);
+
+/* False if it would only say "not known". */
+bool text_place_known(const struct report_place *p);
+
+/* The same with the base name of its file, "mod.py"; of "pkg/__init__.py" both. */
+struct report_place text_place_short(const struct report_place *p);
+
+/* "worker() app.c:41", "worker() libfoo.so.1", in at most about width columns. */
+void text_locked_at(struct buf *out, const struct text *t, const struct report_place *p, int width);
+
+/* A function's name in at most width columns; text_function.c. */
+void text_function(struct buf *out, const struct text *t, const char *name, int width);
+
+/* The end of printable text in at most width columns, "…::find". */
+void text_end(struct buf *out, const struct text *t, const char *s, size_t len, int width);
 
 /* "4713 Thread-1 (work)": as its language calls it, else its comm. */
 void text_thread_name(struct buf *out, const struct text *t, uint32_t tid, const char *name,

@@ -27,30 +27,6 @@ static int marker_width(const struct text *t)
 	return t->unicode ? 1 : 3;
 }
 
-/* Append the end of printable text in at most width columns. */
-static void add_end(struct buf *out, const struct text *t, const char *s, size_t len, int width)
-{
-	int used = escape_width(s, len), room = width - marker_width(t);
-	uint32_t cp;
-
-	if (used > width && room <= 0)
-		return;
-	if (used > width) {
-		buf_puts(out, marker(t));
-		for (size_t n; len; s += n, len -= n) {
-			int cut;
-
-			n = escape_decode(s, len, &cp);
-			cut = escape_width(s, n);
-			if (used <= room && cut) /* no combining mark behind the marker */
-				break;
-			used -= cut;
-		}
-	}
-	if (len)
-		buf_add(out, s, len);
-}
-
 /* The last component of a printable path. */
 static size_t base_offset(const struct buf *path)
 {
@@ -78,7 +54,7 @@ static void add_path_end(struct buf *out, const struct text *t, const struct buf
 		buf_add(out, path->data + i, path->len - i);
 		return;
 	}
-	add_end(out, t, path->data + at, path->len - at, width);
+	text_end(out, t, path->data + at, path->len - at, width);
 }
 
 static bool is_empty(const char *s)
@@ -86,53 +62,130 @@ static bool is_empty(const char *s)
 	return !s || !*s;
 }
 
-/* Printable "dir/mod.py:12". */
+/* Printable "dir/mod.py:12", or the file that is mapped: "libfoo.so.1". */
 static void make_path(struct buf *path, const struct text *t, const struct report_place *p)
 {
-	if (is_empty(p->file))
+	const char *file = is_empty(p->file) ? p->module : p->file;
+
+	if (is_empty(file))
 		return;
-	escape_add(path, p->file, strlen(p->file), ESCAPE_NO_LIMIT, t->unicode);
-	if (p->line)
+	escape_add(path, file, strlen(file), ESCAPE_NO_LIMIT, t->unicode);
+	if (p->line && file == p->file)
 		buf_printf(path, ":%u", p->line);
+}
+
+/* Where there is no name of a function: an address in a file, or nothing at all. */
+static void make_nameless(struct buf *out, const struct text *t, const struct report_place *p)
+{
+	if (!is_empty(p->file)) {
+		buf_puts(out, "?");
+	} else if (!is_empty(p->module)) {
+		escape_add(out, p->module, strlen(p->module), ESCAPE_NO_LIMIT, t->unicode);
+		buf_printf(out, "+0x%llx", (unsigned long long)p->offset);
+	} else {
+		buf_puts(out, "not known");
+	}
+}
+
+bool text_place_known(const struct report_place *p)
+{
+	return !is_empty(p->function) || !is_empty(p->file) || !is_empty(p->module);
+}
+
+struct report_place text_place_short(const struct report_place *p)
+{
+	struct report_place s = *p;
+	const char *slash = is_empty(p->file) ? NULL : strrchr(p->file, '/');
+
+	if (!slash || !slash[1])
+		return s;
+	s.file = slash + 1;
+	/* Every package has an __init__.py: its folder tells which. */
+	if (strncmp(s.file, "__", 2) == 0)
+		while (slash > p->file && slash[-1] != '/')
+			s.file = --slash;
+	return s;
+}
+
+/* Columns of the path, if both it and the function have to give; the name of the file goes last. */
+static int path_columns(const struct buf *path, int function_width, int room)
+{
+	size_t base = base_offset(path);
+	int base_width = escape_width(path->data + base, path->len - base);
+	int width = escape_width(path->data, path->len);
+
+	if (width > FILE_COLUMNS)
+		width = base_width > FILE_COLUMNS ? base_width : FILE_COLUMNS;
+	if (function_width + width <= room)
+		return width;
+	width = room - function_width;
+	if (width < base_width)
+		width = base_width;
+	if (width > room - FUNCTION_COLUMNS)
+		width = room -
+			(function_width < FUNCTION_COLUMNS ? function_width : FUNCTION_COLUMNS);
+	return width;
 }
 
 void text_place(struct buf *out, const struct text *t, const struct report_place *p, int width)
 {
 	struct buf function = { 0 }, path = { 0 };
-	int function_width, path_width, base_width, room;
-	size_t base;
+	int room = width - 3; /* " (" and ")" */
 
-	make_path(&path, t, p);
 	if (is_empty(p->function))
-		buf_puts(&function, path.len ? "?" : "not known");
+		make_nameless(&function, t, p);
 	else
-		escape_add(&function, p->function, strlen(p->function), ESCAPE_NO_LIMIT,
-			   t->unicode);
-	if (!path.len) {
-		add_end(out, t, function.data, function.len, width);
-		goto done;
+		text_function(&function, t, p->function, ESCAPE_NO_LIMIT);
+	if (!is_empty(p->function) || !is_empty(p->file))
+		make_path(&path, t, p);
+	if (path.len)
+		room -= path_columns(&path, escape_width(function.data, function.len), room);
+	else
+		room = width;
+	if (is_empty(p->function))
+		text_end(out, t, function.data, function.len, room);
+	else
+		text_function(out, t, p->function, room);
+	if (path.len) {
+		buf_puts(out, " (");
+		add_path_end(out, t, &path, width - 3 - room);
+		buf_puts(out, ")");
 	}
-	base = base_offset(&path);
-	base_width = escape_width(path.data + base, path.len - base);
-	function_width = escape_width(function.data, function.len);
-	path_width = escape_width(path.data, path.len);
-	if (path_width > FILE_COLUMNS)
-		path_width = base_width > FILE_COLUMNS ? base_width : FILE_COLUMNS;
-	room = width - 3; /* " (" and ")" */
-	if (function_width + path_width > room) {
-		path_width = room - function_width;
-		if (path_width < base_width) /* both must give: the name of the file goes last */
-			path_width = base_width;
-		if (path_width > room - FUNCTION_COLUMNS)
-			path_width = room - (function_width < FUNCTION_COLUMNS ? function_width
-									       : FUNCTION_COLUMNS);
-	}
-	add_end(out, t, function.data, function.len, room - path_width);
-	buf_puts(out, " (");
-	add_path_end(out, t, &path, path_width);
-	buf_puts(out, ")");
-done:
 	buf_free(&function);
+	buf_free(&path);
+}
+
+/* <lambda> and operator() are called as they are. */
+static bool takes_parentheses(const char *function)
+{
+	size_t len = strlen(function);
+	const char *angle = strrchr(function, '<');
+
+	if (function[len - 1] == '}' || (len >= 2 && strcmp(function + len - 2, "()") == 0))
+		return false;
+	return function[len - 1] != '>' || !angle || (angle > function && angle[-1] != '.');
+}
+
+void text_locked_at(struct buf *out, const struct text *t, const struct report_place *p, int width)
+{
+	struct report_place s = text_place_short(p);
+	struct buf path = { 0 };
+	size_t start = out->len;
+	int room;
+
+	if (is_empty(s.function)) {
+		text_place(out, t, &s, width);
+		return;
+	}
+	make_path(&path, t, &s);
+	room = width - 2 - (path.len ? 1 + escape_width(path.data, path.len) : 0);
+	text_function(out, t, s.function, room < FUNCTION_COLUMNS ? FUNCTION_COLUMNS : room);
+	if (out->len > start && takes_parentheses(s.function))
+		buf_puts(out, "()");
+	if (path.len) {
+		buf_puts(out, " ");
+		text_end(out, t, path.data, path.len, width - FUNCTION_COLUMNS - 3);
+	}
 	buf_free(&path);
 }
 

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * text_python.c - which interpreters there are, those that cannot be explained, and the functions
- * that used the CPU.
+ * text_python.c - which interpreters there are, and those that cannot be explained.
  *
  *	PYTHON
  *	  CPython 3.11.2 in process 4711
  *	  CPython 3.16 in process 7: layout not known (no offsets for it): its GIL is not told apart
- *
- *	PYTHON FUNCTIONS  by CPU time, from samples
- *	    time     %  function (file:line)            most in thread
- *	  9.71 s  97.1  count (…/app/countdown.py:7)    4713 Thread-1 (count)
  */
 #include "user/analysis/report.h"
 #include "user/render/text_parts.h"
@@ -111,13 +106,9 @@ void text_python(struct text *t)
 {
 	const struct report *r = t->r;
 
-	if (r->n_runtimes || r->n_gils) {
-		text_heading(t, "PYTHON", NULL);
-		print_runtimes(t);
-		print_gils(t);
-	}
-	if (!r->n_running)
+	if (!r->n_runtimes && !r->n_gils)
 		return;
-	text_heading(t, "PYTHON FUNCTIONS", "by CPU time, from samples; percent of all CPU time");
-	text_sites(t, 2, "function (file:line)", r->running, r->n_running, r->par.on_cpu_ns);
+	text_heading(t, "PYTHON", NULL);
+	print_runtimes(t);
+	print_gils(t);
 }

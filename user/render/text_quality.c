@@ -6,6 +6,10 @@
  *	  complete: 12,345 records, none lost
  *	  time unaccounted for 1.20 us   records and kernel sums differ by 0 ns
  *	  samples 2,345: a stack for every 10.0 ms of running or waiting   different stacks 61
+ *	  stacks taken 2,410, 2.10 us each (45 ns a frame): 99.6 % of the native ones are whole
+ *	    3 cut off after 128 frames   6 end where the code says nothing about its caller
+ *	  unwind tables of 5 files, 93,120 rows, made in 41.0 ms
+ *	  the target's files are read by a process of its own: 120 ms of CPU
  *	  watching cost 0.4 % of one CPU (41.0 ms)   memory 12.1 MiB   in the kernel 9.08 MiB
  */
 #include <stdio.h>
@@ -34,10 +38,13 @@ static const struct {
 	{ "pythread", "the holder of a GIL may be unknown" },
 	{ "stack", "their time has no place in the program" },
 	{ "truncated", "callers far up are missing" },
+	{ "unwind", "callers of native code are missing; why, see the stacks below" },
 	{ "frame", "shown as ?" },
 };
 
 #define LOSS_INDENT 14
+#define TEXT_STRING_(x) #x
+#define TEXT_STRING(x) TEXT_STRING_(x)
 
 /* Sums of records, not losses. */
 static bool is_total(const char *key)
@@ -95,6 +102,58 @@ static void print_samples(struct text *t)
 		text_flow(&f, "cut off %s", unit_count(q->stacks_truncated).s);
 	if (q->frames_unknown)
 		text_flow(&f, "unknown frames %s", unit_count(q->frames_unknown).s);
+	text_flow_end(&f);
+}
+
+/* What a stack costs, and how many native ones go down to where the thread began. */
+static void print_stacks(struct text *t)
+{
+	const struct report_quality *q = &t->r->quality;
+	const struct {
+		uint64_t n;
+		const char *what;
+	} ends[] = {
+		{ q->samples_cut, "cut off after " TEXT_STRING(WIRE_NATIVE_MAX) " frames" },
+		{ q->samples_no_rule, "end where the code says nothing about its caller" },
+		{ q->samples_astray, "end in memory that no file is mapped to" },
+		{ q->samples_no_memory, "end where the stack could not be read" },
+		{ q->samples_early, "end in a file whose table was not ready" },
+		{ q->samples_pointers, "with frames found by frame pointers" },
+	};
+	struct text_flow f = { .t = t, .indent = 2, .hang = 2 };
+	struct buf line = { 0 };
+
+	if (q->stacks_taken) {
+		buf_printf(&line, "stacks taken %s, %s each", unit_count(q->stacks_taken).s,
+			   unit_ns(q->stacks_ns / q->stacks_taken).s);
+		if (q->stacks_frames)
+			buf_printf(&line, " (%s a frame)",
+				   unit_ns(q->stacks_ns / q->stacks_frames).s);
+	}
+	if (q->samples_native)
+		buf_printf(&line, "%s%s of the native ones are whole", line.len ? ": " : "stacks: ",
+			   unit_share(q->samples_whole, q->samples_native).s);
+	if (line.len)
+		text_flow(&f, "%s", line.data);
+	for (size_t i = 0; i < N_OF(ends); i++)
+		if (ends[i].n)
+			text_flow(&f, "%s %s", unit_count(ends[i].n).s, ends[i].what);
+	text_flow_end(&f);
+	buf_free(&line);
+}
+
+static void print_tables(struct text *t)
+{
+	const struct report_quality *q = &t->r->quality;
+	struct text_flow f = { .t = t, .indent = 2 };
+
+	if (q->tables)
+		text_flow(&f, "unwind tables of %s: %s, made in %s",
+			  text_plural(q->tables, "file").s, text_plural(q->table_rows, "row").s,
+			  unit_ns(q->table_ns).s);
+	if (q->symbol_cpu_ns)
+		text_flow(&f, "the target's files are read by a process of its own: %s of CPU",
+			  unit_ns(q->symbol_cpu_ns).s);
 	text_flow_end(&f);
 }
 
@@ -198,6 +257,8 @@ void text_quality(struct text *t)
 		  unit_share(q->disagreement_ns, t->r->budget.total_ns).s);
 	text_flow_end(&f);
 	print_samples(t);
+	print_stacks(t);
+	print_tables(t);
 	print_cost(t);
 	if (q->prog_times && q->n_progs)
 		print_progs(t);

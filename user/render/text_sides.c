@@ -1,12 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* text_sides.c - rows of threads or places in two columns; see text_sides.h. */
+#include <stdlib.h>
+
 #include "user/base/escape.h"
 #include "user/render/text_parts.h"
 #include "user/render/text_sides.h"
+#include "user/render/text_stack.h"
 
 #define COUNT_COLUMNS 44 /* of a side: from here on threads may have their number of waits */
 #define COUNTS_END 29	 /* ... where their names begin then */
 #define TIME_COLUMNS 54	 /* ... and places their time beside the share */
+#define NUMBER_COLUMNS 9 /* of a share, or a time, in front of a place */
+#define CALLERS_SHARE 20 /* a place with less than 1/20 of all has no callers */
+
+/* The lines of a side, one behind the other in text. */
+struct side_line {
+	size_t at, len;
+	bool dim;
+};
+
+struct side_lines {
+	struct buf text;
+	struct side_line *lines;
+	size_t n, cap;
+};
 
 void text_party_name(struct buf *out, const struct text *t, const struct report_party *p,
 		     const struct report_lock *l)
@@ -66,23 +83,27 @@ static void row_numbers(struct buf *out, const struct text_side *s, uint64_t ns,
 		buf_printf(out, "%7s %c  ", count ? unit_count(count).s : "", count ? 'x' : ' ');
 }
 
-/* A place, and the thread that was there most if all of its name fits. */
-static void add_site(struct buf *out, const struct text *t, const struct text_side *s,
+/* A place, and the thread that was there most if all of its name fits; true if it did. */
+static bool add_site(struct buf *out, const struct text *t, const struct text_side *s,
 		     const struct report_site *site, int width)
 {
 	int room = width - escape_width(out->data, out->len), used;
+	struct report_place shown = text_place_short(&site->place);
 	struct buf place = { 0 }, name = { 0 };
+	bool fits = false;
 
-	text_place(&place, t, &site->place, room);
+	text_place(&place, t, &shown, room);
 	buf_add(out, place.data, place.len);
 	used = escape_width(place.data, place.len);
 	if (s->threads && site->tid) {
 		text_thread_name(&name, t, site->tid, site->thread_name, site->comm);
-		if (used + 2 + escape_width(name.data, name.len) <= room)
+		fits = used + 2 + escape_width(name.data, name.len) <= room;
+		if (fits)
 			buf_printf(out, "  %s", name.data);
 	}
 	buf_free(&place);
 	buf_free(&name);
+	return fits;
 }
 
 static const char *rest_name(const struct text_side *s)
@@ -92,31 +113,87 @@ static const char *rest_name(const struct text_side *s)
 	return s->parties ? "others" : "other places";
 }
 
-/* Row i of a side in at most width columns: a thread or a place, then perhaps the rest. */
-static void side_row(struct buf *out, const struct text *t, const struct report_lock *l,
-		     const struct text_side *s, size_t i, int width)
+/* A line of at most width columns, without blanks at its end. */
+static void put_line(struct side_lines *lines, const struct text *t, struct buf *line, int width,
+		     bool dim)
+{
+	struct side_line *new = &vec_push(lines->lines, lines->n, lines->cap);
+
+	*new = (struct side_line){ .at = lines->text.len, .dim = dim };
+	escape_cut(&lines->text, line->data, line->len, width, t->unicode);
+	while (lines->text.len > new->at && lines->text.data[lines->text.len - 1] == ' ')
+		lines->text.len--;
+	new->len = lines->text.len - new->at;
+	line->len = 0;
+}
+
+/* Who called it: more of them for the heaviest place, none for one that hardly counts. */
+static size_t callers_wanted(const struct text_side *s, size_t i)
+{
+	static const size_t wanted[] = { TEXT_CALLERS_MAX, 2, 1 };
+
+	if (!s->callers || i >= N_OF(wanted) || row_ns(s, i) < s->total_ns / CALLERS_SHARE)
+		return 0;
+	return wanted[i];
+}
+
+static void put_callers(struct side_lines *lines, const struct text *t, const struct text_side *s,
+			size_t i, int width, bool has_thread)
+{
+	int indent = width >= TIME_COLUMNS    ? 2 * NUMBER_COLUMNS
+		     : width >= COUNT_COLUMNS ? NUMBER_COLUMNS
+					      : NUMBER_COLUMNS / 2;
+	const char *from = t->unicode ? "←" : "<", *more = t->unicode ? "…" : "...";
+	const struct report_site *site = &s->sites[i];
+	size_t wanted = callers_wanted(s, i);
+	struct text_callers callers = { 0 };
+	struct buf line = { 0 };
+
+	if (!wanted)
+		return;
+	if (s->threads && site->tid && !has_thread) {
+		buf_pad(&line, ' ', (size_t)indent);
+		buf_puts(&line, "in ");
+		text_thread_name(&line, t, site->tid, site->thread_name, site->comm);
+		put_line(lines, t, &line, width, true);
+	}
+	text_callers(&callers, site, wanted);
+	for (size_t k = 0; k < callers.n; k++) {
+		bool last = k + 1 == callers.n;
+
+		buf_pad(&line, ' ', (size_t)indent);
+		buf_printf(&line, "%s ", from);
+		text_caller(&line, t, &callers.list[k], width - indent - 2 - (last ? 4 : 0));
+		if (last && callers.more)
+			buf_printf(&line, " %s", more);
+		put_line(lines, t, &line, width, true);
+	}
+	if (callers.end) {
+		buf_pad(&line, ' ', (size_t)indent);
+		buf_puts(&line, callers.end);
+		put_line(lines, t, &line, width, true);
+	}
+	text_callers_free(&callers);
+	buf_free(&line);
+}
+
+/* What the rows shown leave over: a row more, or nothing. */
+static void put_rest(struct side_lines *lines, const struct text *t, const struct text_side *s,
+		     int width)
 {
 	uint64_t ns = s->total_ns, count = s->total;
 	struct buf line = { 0 };
 
-	if (i < s->shown) {
-		row_numbers(&line, s, row_ns(s, i), row_count(s, i), width);
-		if (s->parties)
-			text_party_name(&line, t, &s->parties[i], l);
-		else
-			add_site(&line, t, s, &s->sites[i], width);
-	} else {
-		for (size_t k = 0; k < s->shown; k++) {
-			ns -= row_ns(s, k) < ns ? row_ns(s, k) : ns;
-			count -= row_count(s, k) < count ? row_count(s, k) : count;
-		}
-		row_numbers(&line, s, ns, s->by_count ? count : 0, width);
-		if (s->distinct > s->shown)
-			buf_printf(&line, "%s more", unit_count(s->distinct - s->shown).s);
-		else
-			buf_puts(&line, rest_name(s));
+	for (size_t k = 0; k < s->shown; k++) {
+		ns -= row_ns(s, k) < ns ? row_ns(s, k) : ns;
+		count -= row_count(s, k) < count ? row_count(s, k) : count;
 	}
-	text_cell(out, line.data, line.len, width, false, t->unicode);
+	row_numbers(&line, s, ns, s->by_count ? count : 0, width);
+	if (s->distinct > s->shown)
+		buf_printf(&line, "%s more", unit_count(s->distinct - s->shown).s);
+	else
+		buf_puts(&line, rest_name(s));
+	put_line(lines, t, &line, width, false);
 	buf_free(&line);
 }
 
@@ -136,33 +213,78 @@ static size_t side_rows(const struct text_side *s)
 	return s->shown + (rest || s->distinct > s->shown);
 }
 
+/* All lines of a side, in at most width columns. */
+static struct side_lines side_lines(const struct text *t, const struct report_lock *l,
+				    const struct text_side *s, int width)
+{
+	struct side_lines lines = { 0 };
+	size_t rows = side_rows(s);
+	struct buf line = { 0 };
+	bool has_thread = false;
+
+	for (size_t i = 0; i < s->shown && i < rows; i++) {
+		row_numbers(&line, s, row_ns(s, i), row_count(s, i), width);
+		if (s->parties)
+			text_party_name(&line, t, &s->parties[i], l);
+		else
+			has_thread = add_site(&line, t, s, &s->sites[i], width);
+		put_line(&lines, t, &line, width, false);
+		if (!s->parties)
+			put_callers(&lines, t, s, i, width, has_thread);
+	}
+	if (rows > s->shown)
+		put_rest(&lines, t, s, width);
+	buf_free(&line);
+	return lines;
+}
+
+/* Line i, padded to width; beyond the last one blanks only. */
+static void print_line(struct text *t, const struct side_lines *lines, size_t i, int width)
+{
+	const struct side_line *line = i < lines->n ? &lines->lines[i] : NULL;
+	const char *s = line ? lines->text.data + line->at : "";
+	size_t len = line ? line->len : 0;
+
+	if (line && line->dim)
+		text_style(t, TEXT_DIM);
+	buf_add(t->out, s, len);
+	if (line && line->dim)
+		text_style(t, TEXT_PLAIN);
+	buf_pad(t->out, ' ', (size_t)(width - escape_width(s, len)));
+}
+
+static void free_lines(struct side_lines *lines)
+{
+	free(lines->lines);
+	buf_free(&lines->text);
+}
+
 void text_sides(struct text *t, const struct report_lock *l, struct text_side *left,
 		struct text_side *right, int indent)
 {
 	const char *bar = t->unicode ? "│" : "|";
 	int half = left->sites && !right->n ? t->width - indent : (t->width - indent - 3) / 2;
-	size_t rows = side_rows(left), right_rows = side_rows(right);
-	size_t n = rows > right_rows ? rows : right_rows;
+	struct side_lines lines, right_lines;
 
 	left->counts = has_counts(t, l, left, half);
 	right->counts = has_counts(t, l, right, half);
+	lines = side_lines(t, l, left, half);
+	right_lines = side_lines(t, l, right, half);
 	text_style(t, TEXT_DIM);
 	buf_pad(t->out, ' ', (size_t)indent);
 	text_cell(t->out, left->heading, strlen(left->heading), half, false, t->unicode);
 	if (right->n)
 		buf_printf(t->out, " %s %s", bar, right->heading);
 	text_end_line(t, true);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < lines.n || i < right_lines.n; i++) {
 		buf_pad(t->out, ' ', (size_t)indent);
-		if (i < rows)
-			side_row(t->out, t, l, left, i, half);
-		else
-			buf_pad(t->out, ' ', (size_t)half);
+		print_line(t, &lines, i, half);
 		if (right->n) {
 			buf_printf(t->out, " %s ", bar);
-			if (i < right_rows)
-				side_row(t->out, t, l, right, i, half);
+			print_line(t, &right_lines, i, half);
 		}
 		text_end_line(t, false);
 	}
+	free_lines(&lines);
+	free_lines(&right_lines);
 }

@@ -21,6 +21,7 @@ struct text_side {
 	uint64_t distinct;	  /* rows altogether, 0: not known */
 	bool by_count;
 	bool threads; /* of places: name the thread too, where there is room */
+	bool callers; /* of places: who called them, in lines below */
 	bool counts;  /* decided by text_sides() */
 };
 
