@@ -178,8 +178,7 @@ __noinline int word_describe(struct thread *t, struct wire_block *b, __u64 key, 
 	if (!t || !b)
 		return 0;
 	base = b->addr & ~7ULL;
-	if (config.sample_ns && t->python) /* it tells what the word is for */
-		sample(t, now, 0, b->addr, SAMPLE_HOW(WIRE_SAMPLE_WAIT, SCRATCH_SWITCH));
+	sample_first(t, b->addr, now);
 	w = emit_begin(now, t->tid, WIRE_WORD, sizeof(*w));
 	if (!w)
 		return 0;

@@ -33,7 +33,7 @@
 struct syscall_regs {
 	long nr; /* -1: not in a system call */
 	__u64 args[4];
-	__u64 sp;
+	__u64 sp, ip, bp;
 };
 
 static __always_inline void syscall_regs_read(struct syscall_regs *ret, struct task_struct *task)
@@ -47,6 +47,8 @@ static __always_inline void syscall_regs_read(struct syscall_regs *ret, struct t
 	ret->args[2] = regs->dx;
 	ret->args[3] = regs->r10;
 	ret->sp = regs->sp;
+	ret->ip = regs->ip;
+	ret->bp = regs->bp;
 #elif defined(__TARGET_ARCH_arm64)
 	ret->nr = regs->syscallno;
 	ret->args[0] = regs->orig_x0;
@@ -54,6 +56,7 @@ static __always_inline void syscall_regs_read(struct syscall_regs *ret, struct t
 	ret->args[2] = regs->regs[2];
 	ret->args[3] = regs->regs[3];
 	ret->sp = regs->sp;
+	ret->ip = ret->bp = 0; /* there are no tables to unwind by */
 #endif
 }
 
@@ -119,6 +122,14 @@ enum bpf_func_id___loop {
 static __always_inline bool has_loop(void)
 {
 	return bpf_core_enum_value_exists(enum bpf_func_id___loop, BPF_FUNC_loop___loop);
+}
+
+/* Of the current thread's memory; 0 if it cannot be read: nothing that is looked for is at 0. */
+static __always_inline __u64 user_u64(__u64 addr)
+{
+	__u64 value;
+
+	return bpf_probe_read_user(&value, sizeof(value), (void *)addr) ? 0 : value;
 }
 
 /* All bytes: what follows the name would be left from a former record in the ring. */

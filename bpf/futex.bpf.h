@@ -96,6 +96,8 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx, bool
 		futex_count(&t->sums, &t->futex, ret);
 	if (t->futex.blocked)
 		sample_waited(t, now, second);
+	if (t->futex.wake_ns)
+		sample_woke(t, now, second);
 	rec = emit_begin(now, t->tid, WIRE_FUTEX, sizeof(*rec));
 	if (rec) {
 		rec->enter_ns = t->futex.enter_ns;

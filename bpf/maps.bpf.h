@@ -53,13 +53,17 @@ struct thread {
 	__u8 python_tries;
 	__u8 gil_sampled;
 	__u16 python;	      /* which of `pythons` its process runs, 0: none */
-	__u32 python_seen;    /* python_generation of the last look */
-	__u32 pad2;
+	__u16 space;	      /* which of `spaces` its memory is, 0: not known */
+	__u16 pad2;
+	__u32 news_seen;      /* news_generation of the last look */
 	__u64 python_retry_ns; /* not looked for before */
 	__u64 tstate;	      /* its PyThreadState, 0: not known */
 	__u64 gil;	      /* of its interpreter, see python_gil_of(); 0: none */
 	__u64 waited_ns, waited_due_ns; /* since the last sample of a wait; the next one */
 	__u64 held_sample_ns; /* time of the last sample asleep with the GIL */
+	__u64 first_sample_ns; /* ... at the first sleep on a word */
+	__u64 woke_ns, woke_due_ns; /* waiting that it ended since the last sample of that */
+	__u64 astray_ns; /* time of the last WIRE_MAPPED because of an address in no mapping */
 };
 
 struct {
@@ -108,6 +112,34 @@ struct {
 	__type(value, __u32);
 } python_of SEC(".maps");
 
+/* Call frame information, made and told by user space; see unwind.bpf.h. */
+struct wire_range ranges[WIRE_RANGES];
+__u32 pages[WIRE_PAGES];
+struct wire_space spaces[WIRE_SPACES]; /* 0 is none */
+
+/* Chunks of rows; each is mapped by user space, which adds them as they are needed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, WIRE_CHUNKS);
+	__type(key, __u32);
+	__array(values, struct {
+		__uint(type, BPF_MAP_TYPE_ARRAY);
+		__uint(map_flags, BPF_F_MMAPABLE);
+		__uint(max_entries, 1);
+		__uint(key_size, sizeof(__u32));
+		__uint(value_size, WIRE_CHUNK_ROWS * sizeof(struct wire_row));
+	});
+} unwind_chunks SEC(".maps");
+
+/* Which address space a process has.  A forked child has its parent's without being here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u32);
+} space_of SEC(".maps");
+
 /* A stack too large for the program's own; a program may come on top of another on the same CPU. */
 enum scratch_slot {
 	SCRATCH_SWITCH,
@@ -117,8 +149,12 @@ enum scratch_slot {
 	SCRATCH_SLOTS,
 };
 
+#define STACK_ROOM 256 /* a power of two above WIRE_FRAMES_MAX: an index with a mask stays inside */
+
 struct stack_scratch {
 	struct wire_stack rec;
+	struct wire_frame_id room[STACK_ROOM - WIRE_FRAMES_MAX];
+	__u64 kernel[WIRE_KERNEL_MAX];
 	__u8 frame[128];
 };
 
@@ -153,6 +189,19 @@ struct {
 	__type(value, struct losses);
 } loss SEC(".maps");
 
+/* What taking stacks costs, and until when the share of waits on this CPU is used up. */
+struct stack_cost {
+	__u64 stacks, ns, frames;
+	__u64 next_ns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct stack_cost);
+} stack_cost SEC(".maps");
+
 const volatile struct wire_config config = {};
 const volatile __u8 syscall_state[WIRE_SYSCALLS] = {}; /* enum wire_state by system call */
 const volatile bool has_prev_state = true; /* sched_switch tells prev_state, since 5.18 */
@@ -175,7 +224,7 @@ __u64 dying;
 bool window_closed; /* some time after its end: what is told now comes too late */
 bool attaching;	   /* targets may still have threads without storage */
 bool fallback_used; /* threads_fallback is not empty */
-__u32 python_generation; /* user space has changed python_of so often */
+__u32 news_generation; /* user space has changed python_of or space_of so often */
 bool reader_woken; /* cleared by the reader before it drains the ring */
 __u32 iter_mode;   /* enum iter_mode */
 

@@ -19,6 +19,7 @@
 #include "compat.bpf.h" /* kernels and machines differ here */
 #include "emit.bpf.h"	/* records, losses */
 #include "thread.bpf.h" /* find, create, account */
+#include "unwind.bpf.h" /* native stacks */
 #include "python.bpf.h" /* what CPython says */
 #include "sample.bpf.h" /* stacks */
 #include "block.bpf.h"	/* why a thread sleeps */

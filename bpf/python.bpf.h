@@ -27,29 +27,24 @@ struct gil_words {
 	__u32 pad;
 };
 
-/* 0 if it cannot be read: nothing that is looked for is at 0. */
-static __always_inline __u64 user_u64(__u64 addr)
-{
-	__u64 value;
-
-	return bpf_probe_read_user(&value, sizeof(value), (void *)addr) ? 0 : value;
-}
-
 /* The interpreter of a thread's process, NULL: none is known. */
 static __always_inline const struct wire_python *python_get(__u32 slot)
 {
 	return slot ? bpf_map_lookup_elem(&pythons, &slot) : NULL;
 }
 
-/* User space has told of an interpreter since this thread last looked. */
-__noinline int python_look(struct thread *t)
+/* User space has told of an interpreter or an address space since this thread last looked. */
+__noinline int news_look(struct thread *t)
 {
 	__u32 tgid, *slot;
 
 	if (!t)
 		return 0;
 	tgid = t->tgid;
-	t->python_seen = python_generation;
+	t->news_seen = news_generation;
+	slot = bpf_map_lookup_elem(&space_of, &tgid);
+	if (slot)
+		t->space = *slot;
 	slot = bpf_map_lookup_elem(&python_of, &tgid);
 	if (!slot || *slot == t->python)
 		return 0;
@@ -64,11 +59,10 @@ __noinline int python_look(struct thread *t)
 	return 0;
 }
 
-static __always_inline __u32 python_slot(struct thread *t)
+static __always_inline void news(struct thread *t)
 {
-	if (t->python_seen != python_generation)
-		python_look(t);
-	return t->python;
+	if (t->news_seen != news_generation)
+		news_look(t);
 }
 
 /* Where the words of the GIL begin that this PyThreadState is under, see GIL_LAST_HOLDER. */
@@ -266,71 +260,74 @@ static __always_inline __u64 scratch_u64(const struct stack_scratch *s, __u32 at
 	return *(const __u64 *)(s->frame + (at & 0x78));
 }
 
-/* One frame is read at once, and not a byte more: what follows it may not be there. */
-static __always_inline bool python_frame(const struct wire_python *py, struct stack_scratch *s,
-					 __u64 addr, struct wire_frame_id *ret, __u64 *ret_previous)
-{
-	if (bpf_probe_read_user(s->frame, py->f_size & 0x7f, (void *)addr))
-		return false;
-	ret->code = scratch_u64(s, py->f_code) & ~3ULL; /* tagged since 3.14 */
-	ret->instr = scratch_u64(s, py->f_instr);
-	if (py->instr_mask)
-		ret->instr &= py->instr_mask;
-	if (py->owner_c && s->frame[py->f_owner & 0x7f] >= py->owner_c)
-		ret->code = ret->instr = 0;
-	*ret_previous = scratch_u64(s, py->f_previous);
-	return true;
-}
-
-struct walk {
+struct python_walk {
+	struct stack_walk w;
 	const struct wire_python *py;
-	struct stack_scratch *s;
-	__u64 frame, hash;
+	__u64 frame;
 	bool torn;
 };
 
-/* One frame; 1: it was the last.  The loop's count is the frame's index. */
-static long walk_step(__u32 i, struct walk *w)
+/* Was the frame called by C code?  Then the interpreter's own loop begins anew below it. */
+static __always_inline bool is_entry(const struct wire_python *py, const struct stack_scratch *s)
 {
-	struct wire_frame_id *id;
-	__u64 previous = 0;
+	return py->f_entry < WIRE_PYTHON_FRAME && s->frame[py->f_entry & 0x7f];
+}
 
-	if (!w->frame || i >= WIRE_FRAMES_MAX)
+/*
+ * One frame; 1: it was the last.  It is read at once, and not a byte more: what follows it may not be
+ * there.
+ */
+static long python_step(__u32 i, struct python_walk *p)
+{
+	const struct wire_python *py = p->py;
+	struct stack_scratch *s = p->w.s;
+	__u64 previous, code, instr;
+
+	if (!p->frame)
 		return 1;
-	id = &w->s->rec.frames[i & (WIRE_FRAMES_MAX - 1)];
-	w->torn = !python_frame(w->py, w->s, w->frame, id, &previous) || previous == w->frame;
-	if (w->torn)
+	p->torn = true;
+	if (bpf_probe_read_user(s->frame, py->f_size & 0x7f, (void *)p->frame))
 		return 1;
-	w->hash = (w->hash ^ id->code) * 0x100000001b3ULL;
-	w->hash = (w->hash ^ id->instr) * 0x100000001b3ULL;
-	w->hash ^= w->hash >> 29;
-	w->frame = previous;
-	w->s->rec.n = i + 1;
+	previous = scratch_u64(s, py->f_previous);
+	if (previous == p->frame)
+		return 1;
+	p->torn = false;
+	code = scratch_u64(s, py->f_code) & ~3ULL; /* tagged since 3.14 */
+	instr = scratch_u64(s, py->f_instr);
+	if (py->instr_mask)
+		instr &= py->instr_mask;
+	if (py->owner_c && s->frame[py->f_owner & 0x7f] >= py->owner_c)
+		code = instr = 0;
+	stack_push(&p->w, code, instr);
+	if (is_entry(py, s))
+		stack_push(&p->w, WIRE_CODE_ENTRY, 0);
+	p->frame = previous;
 	return 0;
 }
 
 /*
- * Read the frames of a PyThreadState into the scratch; FNV over them is the stack's id.  0: there is
- * none.
+ * Add the frames of a PyThreadState to the stack in the scratch.  Returns the hash, which goes on from
+ * the one given.
  */
-__noinline __u64 python_walk(__u32 slot, __u64 tstate, __u32 where)
+__noinline __u64 python_walk(__u32 slot, __u64 tstate, __u32 where, __u64 hash)
 {
-	struct walk w = { .py = python_get(slot), .hash = 0xcbf29ce484222325ULL };
+	struct python_walk p = { .py = python_get(slot), .w.hash = hash };
 
-	w.s = bpf_map_lookup_elem(&stack_scratch, &where);
-	if (!w.py || !w.s || !tstate)
-		return 0;
-	w.frame = python_top(w.py, tstate);
-	w.s->rec.n = 0;
+	p.w.s = bpf_map_lookup_elem(&stack_scratch, &where);
+	if (!p.py || !p.w.s || !tstate)
+		return hash;
+	p.frame = python_top(p.py, tstate);
 	if (has_loop()) {
-		bpf_loop(WIRE_FRAMES_MAX, walk_step, &w, 0);
+		bpf_loop(WIRE_PYTHON_MAX, python_step, &p, 0);
 	} else {
 		for (__u32 i = 0; i < PYTHON_FRAMES_FEW; i++)
-			if (walk_step(i, &w))
+			if (python_step(i, &p))
 				break;
 	}
-	w.s->rec.flags = (w.frame ? WIRE_STACK_TRUNCATED : 0) | (w.torn ? WIRE_STACK_TORN : 0);
-	return w.s->rec.n ? w.hash : 0;
+	if (p.py->f_entry == WIRE_PYTHON_ALL)
+		p.w.s->rec.flags |= WIRE_STACK_SINGLES;
+	p.w.s->rec.flags |= (p.frame ? WIRE_STACK_TRUNCATED : 0) | (p.torn ? WIRE_STACK_TORN : 0);
+	return p.w.hash;
 }
 
 #endif

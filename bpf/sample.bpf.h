@@ -1,32 +1,60 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sample.bpf.h - what a thread runs or waits in: its Python stack, taken each time it has run or
- * waited for another config.sample_ns.
+ * sample.bpf.h - what a thread runs or waits in: its native and Python stack, taken each time it has
+ * run or waited for another config.sample_ns.
  *
  * A stack is written once; after that samples name it by its id.
  */
 #ifndef PARASCOPE_SAMPLE_BPF_H
 #define PARASCOPE_SAMPLE_BPF_H
 
-#define HELD_EVERY_NS 1000000 /* a thread that sleeps with the GIL all the time: a stack so often */
+/* Stacks that are taken for something else than time, of one thread: one in so much time. */
+#define HELD_EVERY_NS 1000000
+#define FIRST_EVERY_NS 1000000
+#define ASTRAY_EVERY_NS 10000000
+/* Stacks of waits on one CPU in config.sample_ns, on average at most, and so many more at once. */
+#define SAMPLES_PER_PERIOD 10
+#define SAMPLES_AT_ONCE 100
+
+/* May there be any stack of this thread? */
+static __always_inline bool has_stack(const struct thread *t)
+{
+	return config.sample_ns && (t->python || t->space);
+}
+
+/* User space should look at the mappings of this process (again). */
+static __always_inline void emit_mapped(__u32 tid, __u32 tgid, __u64 addr, __u64 now)
+{
+	struct wire_mapped *rec = emit_begin(now, tid, WIRE_MAPPED, sizeof(*rec));
+
+	if (!rec)
+		return;
+	rec->addr = addr;
+	rec->tgid = tgid;
+	rec->pad = 0;
+	emit_end_wake(rec, true);
+}
 
 /* Not inside a reservation: nothing is copied twice, and most stacks are known. */
 static __always_inline void emit_stack(struct stack_scratch *s, __u32 tgid, __u64 id, __u64 now)
 {
+	__u32 n = s->rec.n;
 	__u8 known = 1;
 
 	if (window_closed || now >= window_end_ns || bpf_map_lookup_elem(&stacks_seen, &id))
 		return;
+	if (n > WIRE_FRAMES_MAX)
+		return;
 	s->rec.head.ts_ns = now;
 	s->rec.head.tid = tgid;
 	s->rec.head.kind = WIRE_STACK;
-	s->rec.head.size = sizeof(s->rec);
+	s->rec.head.size = WIRE_STACK_SIZE(n);
 	s->rec.id = id;
 	count_loss(WIRE_LOSS_MADE);
-	if (s->rec.flags)
+	if (s->rec.flags & (WIRE_STACK_TRUNCATED | WIRE_STACK_TORN))
 		count_loss(WIRE_LOSS_TRUNCATED);
 	/* user space reads names while the process lives */
-	if (bpf_ringbuf_output(&ring, &s->rec, sizeof(s->rec),
+	if (bpf_ringbuf_output(&ring, &s->rec, WIRE_STACK_SIZE(n),
 			       reader_woken ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP)) {
 		count_loss(WIRE_LOSS_RING_FULL);
 		return;
@@ -36,28 +64,69 @@ static __always_inline void emit_stack(struct stack_scratch *s, __u32 tgid, __u6
 		return; /* it will be written again */
 }
 
-/*
- * One look at the current thread.  where: whose scratch, see enum scratch_slot.  Ids of processes
- * differ, though forked ones share their code's addresses.
- */
-__noinline int sample(struct thread *t, __u64 now, __u64 weight_ns, __u64 addr, __u32 how)
+static __always_inline void count_stack(const struct stack_scratch *s, __u64 begin)
 {
-	__u32 where = how & 0xff, tgid;
+	struct stack_cost *cost;
+	__u32 zero = 0;
+
+	cost = bpf_map_lookup_elem(&stack_cost, &zero);
+	if (!cost)
+		return;
+	__sync_fetch_and_add(&cost->stacks, 1);
+	__sync_fetch_and_add(&cost->ns, bpf_ktime_get_ns() - begin);
+	__sync_fetch_and_add(&cost->frames, s->rec.n);
+}
+
+/* The address where unwinding went astray, the first time in a while. */
+static __always_inline void tell_astray(struct thread *t, const struct stack_scratch *s, __u64 now)
+{
+	if (!(s->rec.flags & WIRE_STACK_ASTRAY) || now < t->astray_ns + ASTRAY_EVERY_NS)
+		return;
+	t->astray_ns = now;
+	emit_mapped(t->tid, t->tgid, 1, now);
+}
+
+/*
+ * Take the current thread's stack into the scratch, behind the kernel frames that are there already.
+ * where: whose scratch, see enum scratch_slot.  Returns its id, 0: there is none.  Ids of processes
+ * differ, though forked ones share their code's addresses, and of address spaces that follow one another.
+ */
+static __always_inline __u64 take_stack(struct thread *t, struct stack_scratch *s, __u32 where,
+					__u64 tstate, __u64 hash)
+{
+	if (t->space)
+		hash = unwind(t->space, where, hash);
+	if (tstate)
+		hash = python_walk(t->python, tstate, where, hash);
+	s->rec.space = t->space;
+	return s->rec.n ? hash ^ ((__u64)t->tgid << 32 | t->space) : 0;
+}
+
+#define SAMPLE_HOW(why, where) ((why) << 8 | (where))
+
+/* One look at the current thread; the scratch holds what kernel frames there are. */
+__noinline int sample_more(struct thread *t, __u64 now, __u64 weight_ns, __u64 addr, __u32 how)
+{
+	__u32 where = how & 0xff;
 	struct stack_scratch *s = bpf_map_lookup_elem(&stack_scratch, &where);
-	__u64 tstate, id = 0;
+	__u64 tstate, id, begin, hash = FNV_START;
 	struct wire_sample *rec;
 
 	if (!t || !s)
 		return 0;
-	tgid = t->tgid;
-	tstate = python_self(t, now);
-	if (tstate)
-		id = python_walk(t->python, tstate, where);
-	if (id) {
-		id ^= (__u64)tgid << 32;
-		emit_stack(s, tgid, id, now);
-	} else if (tstate) {
+	begin = bpf_ktime_get_ns();
+	tstate = t->python ? python_self(t, now) : 0;
+	for (__u32 i = 0; i < WIRE_KERNEL_MAX && i < s->rec.n; i++)
+		hash = stack_hash(hash, WIRE_CODE_KERNEL, s->rec.frames[i].instr);
+	id = take_stack(t, s, where, tstate, hash);
+	count_stack(s, begin);
+	if (id)
+		emit_stack(s, t->tgid, id, now);
+	else
 		count_loss(WIRE_LOSS_STACK);
+	if (t->space && !(s->rec.flags & WIRE_STACK_WHOLE)) {
+		count_loss(WIRE_LOSS_UNWIND);
+		tell_astray(t, s, now);
 	}
 	rec = emit_begin(now, t->tid, WIRE_SAMPLE, sizeof(*rec));
 	if (!rec)
@@ -72,25 +141,109 @@ __noinline int sample(struct thread *t, __u64 now, __u64 weight_ns, __u64 addr, 
 	emit_end(rec);
 	return 0;
 }
-#define SAMPLE_HOW(why, where) ((why) << 8 | (where))
+
+static __always_inline void sample(struct thread *t, __u64 now, __u64 weight_ns, __u64 addr,
+				   __u32 why, __u32 where)
+{
+	struct stack_scratch *s = bpf_map_lookup_elem(&stack_scratch, &where);
+
+	if (!s)
+		return;
+	s->rec.n = s->rec.flags = 0;
+	sample_more(t, now, weight_ns, addr, SAMPLE_HOW(why, where));
+}
 
 /*
- * The sleep of a futex call is over.  The next sample is due after config.sample_ns on average, not
- * exactly: a program that waits in turns at two places would always be met at the same.
+ * However many threads wait, only so many of these stacks are taken on one CPU over time; a few that come
+ * together are not held back, because they belong together.  One that is, is taken at a later wait of its
+ * thread, which then stands for all that was waited.
  */
+static __always_inline bool sample_allowed(__u64 now)
+{
+	__u64 gap = config.sample_ns / SAMPLES_PER_PERIOD;
+	struct stack_cost *cost;
+	__u32 zero = 0;
+
+	cost = bpf_map_lookup_elem(&stack_cost, &zero);
+	if (!cost || now + gap * SAMPLES_AT_ONCE < cost->next_ns)
+		return false;
+	cost->next_ns = (now > cost->next_ns ? now : cost->next_ns) + gap;
+	return true;
+}
+
+/*
+ * Time from one sample to the next: config.sample_ns on average, not exactly, else a program that waits
+ * in turns at two places would always be met at the same.
+ */
+static __always_inline __u64 sample_gap(void)
+{
+	return config.sample_ns / 2 + bpf_get_prandom_u32() % (config.sample_ns + 1);
+}
+
+#define GAPS_MAX 3 /* in a wait shorter than config.sample_ns and what was left before it */
+
+/*
+ * Waited time is a line with marks on it, a gap apart.  A wait with marks in it is sampled and stands for
+ * the gaps before them, so that each wait counts for its length on average; what lies behind the last
+ * mark is left for the next one.  One that is longer than a period is always met, for itself.  Returns
+ * what this wait stands for, 0: nothing.
+ */
+static __always_inline __u64 sample_weight(__u64 slept, __u64 *line_ns, __u64 *mark_ns, __u64 now)
+{
+	__u64 weight = 0;
+
+	if (slept >= config.sample_ns)
+		return sample_allowed(now) ? slept : 0;
+	*line_ns += slept;
+	if (*line_ns < *mark_ns || !sample_allowed(now))
+		return 0;
+#pragma unroll
+	for (int i = 0; i < GAPS_MAX; i++) {
+		if (*line_ns < *mark_ns)
+			break;
+		weight += *mark_ns;
+		*line_ns -= *mark_ns;
+		*mark_ns = sample_gap();
+	}
+	return weight ? weight : 1;
+}
+
+/* The sleep of a futex call is over. */
 static __always_inline void sample_waited(struct thread *t, __u64 now, bool second)
 {
 	__u64 slept = t->futex.enter_ns && now > t->futex.enter_ns ? now - t->futex.enter_ns : 0;
+	__u64 weight;
 
-	if (!config.sample_ns || !python_slot(t))
+	news(t);
+	if (!has_stack(t) || !in_window(now))
 		return;
-	t->waited_ns += slept;
-	if (t->waited_ns < t->waited_due_ns || !in_window(now))
+	weight = sample_weight(slept, &t->waited_ns, &t->waited_due_ns, now);
+	if (weight)
+		sample(t, now, weight, t->futex.addr, WIRE_SAMPLE_WAITED,
+		       second ? SCRATCH_FUTEX_2 : SCRATCH_FUTEX);
+}
+
+/*
+ * A futex call that woke others is over: what was waited for has been let go of here.  Not in the
+ * wake-up itself, which holds locks of the kernel.
+ */
+static __always_inline void sample_woke(struct thread *t, __u64 now, bool second)
+{
+	if (!has_stack(t) || !in_window(now) || t->woke_ns < t->woke_due_ns || !sample_allowed(now))
 		return;
-	sample(t, now, t->waited_ns, t->futex.addr,
-	       SAMPLE_HOW(WIRE_SAMPLE_WAITED, second ? SCRATCH_FUTEX_2 : SCRATCH_FUTEX));
-	t->waited_ns = 0;
-	t->waited_due_ns = config.sample_ns / 2 + bpf_get_prandom_u32() % (config.sample_ns + 1);
+	sample(t, now, t->woke_ns, t->futex.addr, WIRE_SAMPLE_WOKE,
+	       second ? SCRATCH_FUTEX_2 : SCRATCH_FUTEX);
+	t->woke_ns = 0;
+	t->woke_due_ns = sample_gap();
+}
+
+/* About to sleep on a word for the first time: the stack tells what the word is for. */
+static __always_inline void sample_first(struct thread *t, __u64 addr, __u64 now)
+{
+	if (!has_stack(t) || now < t->first_sample_ns + FIRST_EVERY_NS || !sample_allowed(now))
+		return;
+	t->first_sample_ns = now;
+	sample(t, now, 0, addr, WIRE_SAMPLE_WAIT, SCRATCH_SWITCH);
 }
 
 /* About to sleep on its GIL for the first time: the wait may never end. */
@@ -99,7 +252,7 @@ static __always_inline void sample_gil(struct thread *t, __u64 now)
 	if (t->gil_sampled || !config.sample_ns)
 		return;
 	t->gil_sampled = true;
-	sample(t, now, 0, t->futex.addr, SAMPLE_HOW(WIRE_SAMPLE_WAIT, SCRATCH_SWITCH));
+	sample(t, now, 0, t->futex.addr, WIRE_SAMPLE_WAIT, SCRATCH_SWITCH);
 }
 
 /*
@@ -113,22 +266,61 @@ __noinline int sample_leaving(struct thread *t, __u32 state, __u64 now)
 	if (state == WIRE_PREEMPTED || !config.sample_ns || now < t->held_sample_ns + HELD_EVERY_NS)
 		return WIRE_SWITCH_GIL;
 	t->held_sample_ns = now;
-	sample(t, now, 0, 0, SAMPLE_HOW(WIRE_SAMPLE_HELD, SCRATCH_SWITCH));
+	sample(t, now, 0, 0, WIRE_SAMPLE_HELD, SCRATCH_SWITCH);
 	return WIRE_SWITCH_GIL;
+}
+
+/* Kernel frames of what the clock interrupted, if that was in the kernel. */
+static __always_inline void take_kernel(void *ctx, struct stack_scratch *s)
+{
+	long bytes = bpf_get_stack(ctx, s->kernel, sizeof(s->kernel), 0);
+
+	s->rec.n = s->rec.flags = 0;
+#pragma unroll
+	for (__u32 i = 0; i < WIRE_KERNEL_MAX; i++) {
+		if ((long)(i * sizeof(__u64)) >= bytes)
+			break;
+		s->rec.frames[i].code = WIRE_CODE_KERNEL;
+		s->rec.frames[i].instr = s->kernel[i] - (i > 0); /* callers: return addresses */
+		s->rec.n = i + 1;
+	}
 }
 
 SEC("?perf_event")
 int on_sample(struct bpf_perf_event_data *ctx)
 {
 	struct thread *t = thread_find(bpf_get_current_task_btf());
+	__u32 where = SCRATCH_CLOCK;
+	struct stack_scratch *s;
 	__u64 now;
 
-	if (!t || !python_slot(t))
+	if (!t)
+		return 0;
+	news(t);
+	s = bpf_map_lookup_elem(&stack_scratch, &where);
+	if (!s || !has_stack(t))
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (in_window(now) && t->state == WIRE_ON_CPU)
-		sample(t, now, config.sample_ns, 0,
-		       SAMPLE_HOW(WIRE_SAMPLE_CPU, SCRATCH_CLOCK));
+	if (!in_window(now) || t->state != WIRE_ON_CPU)
+		return 0;
+	take_kernel(ctx, s);
+	sample_more(t, now, config.sample_ns, 0, SAMPLE_HOW(WIRE_SAMPLE_CPU, where));
+	return 0;
+}
+
+/* Code is about to be mapped: its calls can be followed once user space knows of it. */
+#define PROT_EXEC 4
+
+SEC("?tp/syscalls/sys_enter_mmap")
+int on_enter_mmap(struct trace_event_raw_sys_enter *ctx)
+{
+	struct thread *t;
+
+	if (!(ctx->args[2] & PROT_EXEC) || (int)ctx->args[4] < 0)
+		return 0;
+	t = thread_find(bpf_get_current_task_btf());
+	if (t)
+		emit_mapped(t->tid, t->tgid, 0, bpf_ktime_get_ns());
 	return 0;
 }
 

@@ -69,7 +69,7 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 
 	t->settled = true;
 	t->exec_ns = prev->se.sum_exec_runtime;
-	python_slot(t);
+	news(t);
 	if (!state) {
 		if (in_window(now))
 			t->sums.involuntary++;
@@ -256,6 +256,8 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 			flags |= WIRE_WAKE_FUTEX;
 			addr = waker->futex.addr;
 			waker->futex.wake_ns = now;
+			waker->woke_ns += t->futex.blocked && t->futex.enter_ns ?
+						  now - t->futex.enter_ns : 0;
 		}
 	}
 	rec = emit_begin(now, t->tid, WIRE_WAKE, sizeof(*rec));

@@ -22,7 +22,7 @@ static __always_inline void task_describe(struct wire_task *rec, struct task_str
 	rec->flags = 0;
 	rec->cpu = t->cpu;
 	rec->pad = 0;
-	rec->thread_pointer = rec->sp = 0;
+	rec->thread_pointer = rec->sp = rec->ip = rec->bp = 0;
 }
 
 /* Is the task one that the user named?  The start time guards against a reused id. */
@@ -55,7 +55,8 @@ static __always_inline int forked(struct task_struct *parent, struct task_struct
 	t->state = WIRE_OTHER; /* until sched_wakeup_new, a moment from now */
 	if (p) {
 		t->python = p->python;
-		t->python_seen = p->python_seen;
+		t->space = p->space;
+		t->news_seen = p->news_seen;
 	}
 	rec = emit_begin(now, child->pid, WIRE_TASK, sizeof(*rec));
 	if (!rec)
@@ -93,10 +94,11 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid)
 		return 0;
 	now = bpf_ktime_get_ns();
 	__builtin_memset(t->words_seen, 0, sizeof(t->words_seen));
-	t->python = 0;
+	t->python = t->space = 0;
 	t->tstate = t->gil = 0;
 	tgid = task->tgid;
 	bpf_map_delete_elem(&python_of, &tgid);
+	bpf_map_delete_elem(&space_of, &tgid);
 	t->tid = task->pid;
 	rec = emit_begin(now, task->pid, WIRE_EXEC, sizeof(*rec));
 	if (!rec)
@@ -151,6 +153,8 @@ static __always_inline void task_look(struct thread *t, struct task_struct *task
 		}
 		rec->thread_pointer = thread_pointer(task);
 		rec->sp = regs.sp;
+		rec->ip = regs.ip;
+		rec->bp = regs.bp;
 		rec->flags |= WIRE_TASK_BLOCKED;
 	}
 	if (!t->settled) /* an event in the meantime knows better */

@@ -25,7 +25,7 @@ target: base
 symbol: base target
 runtime: base target symbol
 model: base trace
-session: base trace target runtime
+session: base trace target symbol runtime
 analysis: base model
 render: base analysis
 cmd: base trace target session model analysis render

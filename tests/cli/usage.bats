@@ -85,6 +85,7 @@ jsonschema.Draft7Validator.check_schema(json.load(open("schema")))'
 	refused "no command 'atach'" atach
 	refused "no command '--attach'" --attach
 	refused "no command ''" ""
+	refused "no command '--parser'" --parser # only for ourselves, and only with its socket
 }
 
 @test "an unknown option names the nearest" {
@@ -157,6 +158,16 @@ jsonschema.Draft7Validator.check_schema(json.load(open("schema")))'
 	refused "no format 'JSON'" run -f JSON -- touch ran
 	[ ! -e ran ]
 	refused "no format 'xml'" report -f xml /dev/null
+}
+
+@test "a profile needs folded stacks, and a name that there is" {
+	refused "--profile is for folded stacks only: add -f folded" attach --profile waiting 1
+	refused "add -f folded" report -f json --profile on-cpu /dev/null
+	refused "add -f folded" run --profile holding -- touch ran
+	refused "no profile 'cpu': there are on-cpu, waiting, holding" attach -f folded --profile cpu 1
+	refused "no profile ''" report -f folded --profile "" /dev/null
+	refused "no profile 'x'" run -f folded --profile x -- touch ran
+	[ ! -e ran ]
 }
 
 @test "bad process ids" {

@@ -159,6 +159,7 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 		.by_tid = by_tid,
 		.ring_bytes = opts->ring_bytes,
 		.sample_ns = opts->sample_hz ? 1000000000ULL / opts->sample_hz : 0,
+		.native = opts->sample_hz && !opts->no_native,
 		.prog_stats = opts->prog_stats,
 		.verbose = opts->verbose,
 		.test_no_storage = opts->test_no_storage,
@@ -168,6 +169,7 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 
 	*ret = w;
 	w->opts = *opts;
+	w->opts.show.quiet = opts->quiet;
 	w->window.head = (struct wire_head){ 0, 0, WIRE_WINDOW, sizeof(w->window) };
 	w->window.flags = (command ? WIRE_WINDOW_COMMAND : 0) |
 			  (opts->no_children ? WIRE_WINDOW_NO_CHILDREN : 0) |
@@ -182,8 +184,7 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 	err = session_open(&w->session, &session);
 	if (err)
 		return doctor_explain(err);
-	enrich_session(w->enrich, w->session, opts->sample_hz != 0);
-	return 0;
+	return enrich_session(w->enrich, w->session, opts->sample_hz != 0, opts->debuginfod);
 }
 
 int watch_pending(const struct watch *w)
@@ -250,11 +251,17 @@ int watch_start(struct watch *w, const struct target_list *targets)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < targets->n; i++)
+	for (size_t i = 0; !err && i < targets->n; i++) {
+		enrich_expect(w->enrich, (uint32_t)targets->items[i].id);
 		err = session_target(w->session, (uint32_t)targets->items[i].id,
 				     targets->items[i].start_ticks);
+	}
+	if (!err)
+		err = enrich_settle(w->enrich);
 	if (!err)
 		err = session_snapshot(w->session, into_order, w);
+	if (!err)
+		err = enrich_settle(w->enrich);
 	if (err)
 		return err;
 	w->cpu_at_start_ns = own_cpu_ns();
@@ -339,6 +346,7 @@ int watch_loop(struct watch *w, int fd)
 		{ session_fd(w->session), POLLIN, 0 },
 		{ w->signals, POLLIN, 0 },
 		{ fd, POLLIN, 0 },
+		{ enrich_fd(w->enrich), POLLIN, 0 },
 	};
 	int err;
 
@@ -346,7 +354,7 @@ int watch_loop(struct watch *w, int fd)
 	for (;;) {
 		if (time_is_up(w) || (fd < 0 && !enrich_living(w->enrich)))
 			return 0;
-		if (poll(fds, 3, left_ms(w)) < 0 && errno != EINTR)
+		if (poll(fds, 4, left_ms(w)) < 0 && errno != EINTR)
 			return fail(-errno, "cannot wait for events: %s", strerror(errno));
 		err = drain(w);
 		if (err)
@@ -385,6 +393,8 @@ static int put_cost(struct watch *w)
 	rec.cpu_ns = own_cpu_ns() - w->cpu_at_start_ns;
 	rec.rss_kib = own_peak_kib();
 	session_memory(w->session, &rec.maps_kib, &rec.ring_kib);
+	session_stack_cost(w->session, &rec);
+	enrich_cost(w->enrich, &rec);
 	return take(w, &rec.head);
 }
 
@@ -407,6 +417,14 @@ static int drain_last(struct watch *w)
 		sleep_until(session_now_ns() + LAST_PAUSE_NS);
 	}
 	return err;
+}
+
+static void close_session(struct watch *w)
+{
+	if (w->session)
+		enrich_close(w->enrich);
+	session_close(w->session);
+	w->session = NULL;
 }
 
 int watch_stop(struct watch *w)
@@ -436,8 +454,7 @@ int watch_stop(struct watch *w)
 	w->window.head.ts_ns = end;
 	if (!err)
 		err = take(w, &w->window.head);
-	session_close(w->session); /* detached: from here on the target runs alone */
-	w->session = NULL;
+	close_session(w); /* detached: from here on the target runs alone */
 	return err;
 }
 
@@ -465,8 +482,7 @@ int watch_report(struct watch *w, int fd)
 
 void watch_abandon(struct watch *w)
 {
-	session_close(w->session);
-	w->session = NULL;
+	close_session(w);
 	trace_writer_close(w->writer);
 	w->writer = NULL;
 	outfile_close(w->to);

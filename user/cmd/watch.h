@@ -18,6 +18,7 @@ struct watch_opts {
 	const char *save;     /* trace file, NULL: none */
 	uint64_t ring_bytes;
 	uint64_t sample_hz; /* stacks a second of running or waiting, 0: none */
+	bool no_native, debuginfod;
 	bool no_children, prog_stats, verbose, quiet;
 	bool test_no_storage;
 	bool help;
@@ -34,8 +35,12 @@ struct watch_opts {
 	  "buffer between kernel and parascope (64K-1G, default 8M)", "Session",                   \
 	  watch_parse_ring },                                                                      \
 	{ "sample-rate", 0, OPT_CUSTOM, offsetof(type, watch.sample_hz), "N",                       \
-	  "Python stacks per second of running or waiting (0-10000, default 99)", "Session",        \
+	  "stacks per second of running or waiting (0-10000, default 99)", "Session",        \
 	  watch_parse_rate },                                                                      \
+	{ "no-native", 0, OPT_FLAG, offsetof(type, watch.no_native), NULL,                         \
+	  "no native stacks, only those of Python", "Session", NULL },                             \
+	{ "debuginfod", 0, OPT_FLAG, offsetof(type, watch.debuginfod), NULL,                       \
+	  "ask the servers of $DEBUGINFOD_URLS for debug files", "Session", NULL },                \
 	{ "prog-stats", 0, OPT_FLAG, offsetof(type, watch.prog_stats), NULL,                       \
 	  "have the kernel time every run of the BPF programs", "Session", NULL },                 \
 	{ "quiet", 'q', OPT_FLAG, offsetof(type, watch.quiet), NULL,                               \

@@ -150,6 +150,7 @@ void cpython_describe(const struct cpython *py, struct wire_python *ret)
 		.f_instr = l->f_instr,
 		.f_owner = l->f_owner,
 		.owner_c = l->owner_c,
+		.f_entry = l->f_entry,
 		.instr_mask = l->instr_mask,
 		.gil_shift = shift,
 		.gil_end = GIL_END + shift,
@@ -242,7 +243,8 @@ int cpython_stack(struct cpython *py, const struct cpython_tstate *t, struct wir
 {
 	int err = cpython_read_stack(&py->memory, t->addr, (uint32_t)py->place.tgid, ret);
 
-	ret->head = (struct wire_head){ 0, (uint32_t)py->place.tgid, WIRE_STACK, sizeof(*ret) };
+	ret->head = (struct wire_head){ 0, (uint32_t)py->place.tgid, WIRE_STACK,
+					(uint16_t)WIRE_STACK_SIZE(err ? 0 : ret->n) };
 	return err == -EAGAIN ? fail(-ESRCH, "%s", fail_text()) : err;
 }
 

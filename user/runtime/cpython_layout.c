@@ -23,21 +23,22 @@ static const struct cpython_layout layouts[] = {
 	{ .minor = 9, .head = 32, .gil = 352, .main_thread = 72, .id = 24, .threads = 8,
 	  .t_thread_id = 176, .t_frame = 24, .cframe = CPYTHON_NONE,
 	  .f_code = 32, .f_previous = 24, .f_instr = 104, .instr_mask = 0xffffffff,
-	  .f_owner = CPYTHON_NONE, .f_locals = 360,
+	  .f_owner = CPYTHON_NONE, .f_entry = WIRE_PYTHON_ALL, .f_locals = 360,
 	  .c_file = 104, .c_name = 112, .c_first = 40, .c_lines = 120, .lines = CPYTHON_LNOTAB },
 	{ .minor = 10, .head = 32, .gil = 352, .main_thread = 72, .id = 24, .threads = 8,
 	  .t_thread_id = 176, .t_frame = 24, .cframe = CPYTHON_NONE,
 	  .f_code = 32, .f_previous = 24, .f_instr = 96, .instr_mask = 0xffffffff,
-	  .f_owner = CPYTHON_NONE, .f_locals = 352,
+	  .f_owner = CPYTHON_NONE, .f_entry = WIRE_PYTHON_ALL, .f_locals = 352,
 	  .c_file = 104, .c_name = 112, .c_first = 40, .c_lines = 120, .lines = CPYTHON_LINETABLE },
 	{ .minor = 11, .head = 40, .gil = 360, .main_thread = 80, .id = 48, .threads = 16,
 	  .t_thread_id = 152, .t_frame = 56, .cframe = 8,
-	  .f_code = 32, .f_previous = 48, .f_instr = 56, .f_owner = 69, .f_locals = 72,
+	  .f_code = 32, .f_previous = 48, .f_instr = 56, .f_owner = 69, .f_entry = 68, .f_locals = 72,
 	  .c_file = 112, .c_name = 128, .c_first = 72, .c_lines = 136, .c_code = 184,
 	  .lines = CPYTHON_LOCATIONS },
 	{ .minor = 12, .head = 40, .main_thread = 64, .id = 8, .threads = 72, .gil_ptr = 384,
 	  .gil_own = 1040, .t_thread_id = 136, .t_frame = 56, .cframe = 0,
-	  .f_code = 0, .f_previous = 8, .f_instr = 56, .f_owner = 70, .owner_c = 3, .f_locals = 72,
+	  .f_code = 0, .f_previous = 8, .f_instr = 56, .f_owner = 70, .f_entry = WIRE_PYTHON_NONE,
+	  .owner_c = 3, .f_locals = 72,
 	  .c_file = 112, .c_name = 128, .c_first = 68, .c_lines = 136, .c_code = 192,
 	  .lines = CPYTHON_LOCATIONS },
 };
@@ -250,6 +251,7 @@ static int take_offsets(const void *bytes, size_t which, struct cpython_layout *
 
 	l->minor = gil->minor;
 	l->cframe = CPYTHON_NONE;
+	l->f_entry = WIRE_PYTHON_NONE;
 	l->owner_c = 3; /* FRAME_OWNED_BY_CSTACK, from 3.14 on ..._BY_INTERPRETER */
 	l->tags = l->minor >= 14 ? 3 : 0;
 	l->lines = CPYTHON_LOCATIONS;

@@ -57,6 +57,7 @@ struct cpython_layout {
 	uint32_t f_instr;
 	uint32_t instr_mask; /* 0xffffffff: f_instr is an int; 0: a pointer */
 	uint32_t f_owner;    /* u8, or CPYTHON_NONE */
+	uint32_t f_entry;    /* u8: called by C code; or WIRE_PYTHON_NONE, WIRE_PYTHON_ALL */
 	uint32_t owner_c;    /* from this owner on it is no frame of Python code; 0: all are */
 	uint32_t f_locals;   /* first local variable; with a tag as f_code */
 	uint64_t tags;	     /* bits of it that are no address */

@@ -60,27 +60,37 @@ int cpython_list_threads(const struct cpython_memory *m, uint64_t runtime,
 	return err;
 }
 
+/* As stack_push() has it. */
+static uint64_t push(struct wire_stack *s, struct wire_frame_id id, uint64_t hash)
+{
+	s->frames[s->n++] = id;
+	hash = (hash ^ id.code) * 0x100000001b3ULL;
+	hash = (hash ^ id.instr) * 0x100000001b3ULL;
+	return hash ^ hash >> 29;
+}
+
 int cpython_read_stack(const struct cpython_memory *m, uint64_t tstate, uint32_t tgid,
 		       struct wire_stack *ret)
 {
-	uint64_t at, hash = 0xcbf29ce484222325ULL; /* FNV, as python_walk() has it */
+	uint64_t at, hash = 0xcbf29ce484222325ULL; /* FNV, as the BPF programs have it */
 	struct cpython_frame f;
 	int err = cpython_first_frame(m, tstate, &at);
 
 	if (err)
 		return err;
 	memset(ret, 0, sizeof(*ret));
-	while (at && ret->n < WIRE_FRAMES_MAX) {
+	for (int i = 0; at && i < WIRE_PYTHON_MAX; i++) {
 		if (cpython_read_frame(m, at, &f) || f.previous == at) {
 			ret->flags = WIRE_STACK_TRUNCATED | WIRE_STACK_TORN;
 			break;
 		}
-		hash = (hash ^ f.id.code) * 0x100000001b3ULL;
-		hash = (hash ^ f.id.instr) * 0x100000001b3ULL;
-		hash ^= hash >> 29;
-		ret->frames[ret->n++] = f.id;
+		hash = push(ret, f.id, hash);
+		if (f.entry)
+			hash = push(ret, (struct wire_frame_id){ 0 }, hash);
 		at = f.previous;
 	}
+	if (m->layout->f_entry == WIRE_PYTHON_ALL)
+		ret->flags |= WIRE_STACK_SINGLES;
 	if (at)
 		ret->flags |= WIRE_STACK_TRUNCATED;
 	if (!ret->n)

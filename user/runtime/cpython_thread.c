@@ -52,6 +52,7 @@ int cpython_read_frame(const struct cpython_memory *m, uint64_t addr, struct cpy
 		if (l->instr_mask)
 			f.id.instr &= l->instr_mask;
 	}
+	f.entry = l->f_entry < WIRE_PYTHON_FRAME && bytes[l->f_entry];
 	*ret = f;
 	return 0;
 }

@@ -13,7 +13,8 @@
 struct cpython_frame {
 	uint64_t addr;
 	uint64_t previous;	 /* the frame that called it; 0: none */
-	struct wire_frame_id id; /* code 0: here C code called Python */
+	struct wire_frame_id id; /* code WIRE_CODE_ENTRY: here C code called Python */
+	bool entry;		 /* C code called this one */
 };
 
 /* Address of the innermost frame of a PyThreadState, 0 if it has none. */

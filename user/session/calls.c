@@ -14,20 +14,23 @@ static const struct {
 	const char *prog;
 	const char *tracepoint;
 	bool required;
+	bool native; /* only for native stacks */
 } programs[] = {
-	{ "on_enter_futex", "syscalls/sys_enter_futex", true },
-	{ "on_exit_futex", "syscalls/sys_exit_futex", true },
-	{ "on_enter_futex_waitv", "syscalls/sys_enter_futex_waitv", false },
-	{ "on_exit_futex_waitv", "syscalls/sys_exit_futex_waitv", false },
-	{ "on_enter_futex_wait", "syscalls/sys_enter_futex_wait", false },
-	{ "on_exit_futex_wait", "syscalls/sys_exit_futex_wait", false },
-	{ "on_enter_futex_wake", "syscalls/sys_enter_futex_wake", false },
-	{ "on_exit_futex_wake", "syscalls/sys_exit_futex_wake", false },
-	{ "on_enter_futex_requeue", "syscalls/sys_enter_futex_requeue", false },
-	{ "on_exit_futex_requeue", "syscalls/sys_exit_futex_requeue", false },
+	{ "on_enter_futex", "syscalls/sys_enter_futex", true, false },
+	{ "on_exit_futex", "syscalls/sys_exit_futex", true, false },
+	{ "on_enter_futex_waitv", "syscalls/sys_enter_futex_waitv", false, false },
+	{ "on_exit_futex_waitv", "syscalls/sys_exit_futex_waitv", false, false },
+	{ "on_enter_futex_wait", "syscalls/sys_enter_futex_wait", false, false },
+	{ "on_exit_futex_wait", "syscalls/sys_exit_futex_wait", false, false },
+	{ "on_enter_futex_wake", "syscalls/sys_enter_futex_wake", false, false },
+	{ "on_exit_futex_wake", "syscalls/sys_exit_futex_wake", false, false },
+	{ "on_enter_futex_requeue", "syscalls/sys_enter_futex_requeue", false, false },
+	{ "on_exit_futex_requeue", "syscalls/sys_exit_futex_requeue", false, false },
+	{ "on_enter_mmap", "syscalls/sys_enter_mmap", false, true },
 };
 _Static_assert(sizeof(programs) / sizeof(programs[0]) == CALLS_MAX, "struct calls has room for all");
 
+/* NULL: it has no twin. */
 static struct bpf_program *find_program(struct bpf_object *obj, size_t row, bool twin)
 {
 	char name[64];
@@ -36,7 +39,7 @@ static struct bpf_program *find_program(struct bpf_object *obj, size_t row, bool
 	return bpf_object__find_program_by_name(obj, name);
 }
 
-int calls_choose(struct calls *ret, struct bpf_object *obj, bool twins)
+int calls_choose(struct calls *ret, struct bpf_object *obj, bool twins, bool native)
 {
 	int tracefs = probe_tracefs(NULL), missing = 0;
 
@@ -44,14 +47,21 @@ int calls_choose(struct calls *ret, struct bpf_object *obj, bool twins)
 		return tracefs;
 	ret->twins = twins;
 	for (size_t i = 0; i < CALLS_MAX; i++) {
+		ret->ids[i] = -ENOENT;
+		if (programs[i].native && !native)
+			continue;
 		ret->ids[i] = probe_tracepoint(tracefs, programs[i].tracepoint);
 		if (ret->ids[i] < 0 && programs[i].required) {
 			close(tracefs);
 			return ret->ids[i];
 		}
 		missing += ret->ids[i] < 0;
-		for (int twin = 0; ret->ids[i] >= 0 && twin <= twins; twin++)
-			bpf_program__set_autoload(find_program(obj, i, twin), true);
+		for (int twin = 0; ret->ids[i] >= 0 && twin <= twins; twin++) {
+			struct bpf_program *prog = find_program(obj, i, twin);
+
+			if (prog)
+				bpf_program__set_autoload(prog, true);
+		}
 	}
 	close(tracefs);
 	return missing;
@@ -76,8 +86,11 @@ int calls_attach(const struct calls *c, struct bpf_object *obj, struct bpf_link 
 {
 	for (size_t i = 0; i < CALLS_MAX; i++) {
 		for (int twin = 0; c->ids[i] >= 0 && twin <= c->twins; twin++) {
-			struct bpf_link *link = attach(find_program(obj, i, twin), c->ids[i]);
+			struct bpf_program *prog = find_program(obj, i, twin);
+			struct bpf_link *link = prog ? attach(prog, c->ids[i]) : NULL;
 
+			if (!prog)
+				continue;
 			if (!link)
 				return -errno;
 			links[(*n)++] = link;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * calls.h - the BPF programs at futex system calls: which of them this kernel has a use for, and
+ * calls.h - the BPF programs at system calls: which of them this kernel has a use for, and
  * how they are attached; private to session.c.
  *
  * They are attached by the id of their tracepoint, so that tracefs need not be mounted.
@@ -15,7 +15,7 @@ struct bpf_link;
 struct bpf_object;
 struct bpf_program;
 
-#define CALLS_MAX 10 /* programs, twins not counted */
+#define CALLS_MAX 11 /* programs, twins not counted */
 #define CALLS_LINKS (2 * CALLS_MAX)
 
 struct calls {
@@ -25,9 +25,9 @@ struct calls {
 
 /*
  * Before the object is loaded: choose those whose tracepoint is there.  Returns how many are missing,
- * or -errno with message if one that must not be.
+ * or -errno with message if one that must not be.  native: native stacks are wanted.
  */
-int calls_choose(struct calls *ret, struct bpf_object *obj, bool twins);
+int calls_choose(struct calls *ret, struct bpf_object *obj, bool twins, bool native);
 /*
  * Attach those chosen; *n links more in links, of which there is room for CALLS_LINKS.  0 or
  * -errno, no message.

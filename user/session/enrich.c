@@ -15,10 +15,12 @@
 
 #include "user/base/buf.h"
 #include "user/session/enrich.h"
+#include "user/session/natives.h"
 #include "user/session/runtimes.h"
 #include "user/session/session.h"
 #include "user/target/facts.h"
 #include "user/target/maps.h"
+#include "user/target/proc.h"
 
 #define MAX_FACTS 256	 /* processes whose /proc facts are read */
 #define MAX_SHARED 65536 /* shared words looked up */
@@ -52,6 +54,7 @@ struct enrich {
 	struct seen_process *processes;
 	struct seen_word *words;
 	struct runtimes *runtimes;
+	struct natives *natives; /* NULL: no native stacks */
 	uint32_t living, facts;
 	uint64_t unmapped;
 	uint32_t launched; /* tgid, 0: none */
@@ -181,6 +184,7 @@ static void peek_word(struct enrich *e, const struct wire_head *rec)
 	if (!(w->op & FUTEX_PRIVATE_FLAG) && !find_thread(e, w->val))
 		look_up_shared(e, w->tgid, w->addr);
 	runtimes_peek_word(e->runtimes, w->tgid);
+	natives_word(e->natives, w->tgid, w->addr);
 }
 
 static void peek_task(struct enrich *e, const struct wire_head *rec)
@@ -188,20 +192,32 @@ static void peek_task(struct enrich *e, const struct wire_head *rec)
 	const struct wire_task *r = (const void *)rec;
 	bool existed = r->flags & WIRE_TASK_EXISTED;
 
-	if (existed || r->tgid == r->head.tid)
+	if (existed || r->tgid == r->head.tid) {
 		runtimes_peek_process(e->runtimes, r->tgid, r->parent_tgid, !existed);
+		if (r->tgid != e->launched) /* it is still a copy of ourselves */
+			natives_process(e->natives, r->tgid, r->parent_tgid, !existed);
+	}
 	if (r->flags & WIRE_TASK_BLOCKED)
 		runtimes_peek_sleeper(e->runtimes, r);
 }
 
 static void peek_exec(struct enrich *e, const struct wire_head *rec)
 {
-	runtimes_peek_exec(e->runtimes, ((const struct wire_exec *)(const void *)rec)->tgid);
+	const struct wire_exec *r = (const void *)rec;
+
+	runtimes_peek_exec(e->runtimes, r->tgid);
+	natives_exec(e->natives, r->tgid);
+}
+
+static void peek_mapped(struct enrich *e, const struct wire_head *rec)
+{
+	natives_mapped(e->natives, ((const struct wire_mapped *)(const void *)rec)->tgid);
 }
 
 static void peek_stack(struct enrich *e, const struct wire_head *rec)
 {
 	runtimes_peek_stack(e->runtimes, (const void *)rec);
+	natives_stack(e->natives, (const void *)rec);
 }
 
 static void peek_pythread(struct enrich *e, const struct wire_head *rec)
@@ -212,7 +228,7 @@ static void peek_pythread(struct enrich *e, const struct wire_head *rec)
 static void (*const peeks[WIRE_KIND_MAX])(struct enrich *e, const struct wire_head *rec) = {
 	[WIRE_TASK] = peek_task,   [WIRE_EXEC] = peek_exec,
 	[WIRE_WORD] = peek_word,   [WIRE_STACK] = peek_stack,
-	[WIRE_PYTHREAD] = peek_pythread,
+	[WIRE_PYTHREAD] = peek_pythread, [WIRE_MAPPED] = peek_mapped,
 };
 
 void enrich_peek(struct enrich *e, const struct wire_head *rec)
@@ -259,6 +275,8 @@ static int describe_word(struct enrich *e, const struct wire_task *r)
 	w.val = r->block.val;
 	w.sp = r->sp;
 	w.tgid = r->tgid;
+	natives_word(e->natives, r->tgid, w.addr);
+	natives_tell_word(e->natives, r->tgid, w.addr);
 	return e->sink(e->ctx, &w.head);
 }
 
@@ -316,6 +334,7 @@ static int on_end(struct enrich *e, const struct wire_head *rec)
 		runtimes_end_thread(e->runtimes, rec->tid);
 		if (p && !--p->alive) {
 			runtimes_end_process(e->runtimes, p->tgid);
+			natives_end(e->natives, p->tgid);
 			HASH_DEL(e->processes, p);
 			free(p);
 			e->living--;
@@ -355,7 +374,10 @@ static int on_word(struct enrich *e, const struct wire_head *rec)
 		err = tell_shared(e, r->tgid, r->addr);
 	if (!err)
 		err = runtimes_tell_process(e->runtimes, r->tgid);
-	return err ? err : e->sink(e->ctx, rec);
+	if (!err)
+		err = e->sink(e->ctx, rec);
+	natives_tell_word(e->natives, r->tgid, r->addr);
+	return err;
 }
 
 static int on_futex(struct enrich *e, const struct wire_head *rec)
@@ -373,13 +395,17 @@ static int on_futex(struct enrich *e, const struct wire_head *rec)
 
 static int on_stack(struct enrich *e, const struct wire_head *rec)
 {
-	struct wire_stack r = *(const struct wire_stack *)rec;
-	int err = runtimes_tell_stack(e->runtimes, &r);
+	int err = runtimes_tell_stack(e->runtimes, (const void *)rec);
 
-	if (r.n > WIRE_FRAMES_MAX)
-		r.n = WIRE_FRAMES_MAX;
-	memset(r.frames + r.n, 0, sizeof(r.frames[0]) * (WIRE_FRAMES_MAX - r.n)); /* former ones */
-	return err ? err : e->sink(e->ctx, &r.head);
+	return err ? err : e->sink(e->ctx, rec);
+}
+
+/* It was for us alone. */
+static int on_mapped(struct enrich *e, const struct wire_head *rec)
+{
+	(void)e;
+	(void)rec;
+	return 0;
 }
 
 static int on_pythread(struct enrich *e, const struct wire_head *rec)
@@ -395,7 +421,7 @@ static int on_pythread(struct enrich *e, const struct wire_head *rec)
 static int (*const handlers[WIRE_KIND_MAX])(struct enrich *e, const struct wire_head *rec) = {
 	[WIRE_TASK] = on_task, [WIRE_SUMS] = on_end, [WIRE_EXEC] = on_exec,
 	[WIRE_WORD] = on_word, [WIRE_FUTEX] = on_futex, [WIRE_STACK] = on_stack,
-	[WIRE_PYTHREAD] = on_pythread,
+	[WIRE_PYTHREAD] = on_pythread, [WIRE_MAPPED] = on_mapped,
 };
 
 int enrich_put(void *ctx, const struct wire_head *rec)
@@ -409,8 +435,11 @@ int enrich_put(void *ctx, const struct wire_head *rec)
 
 int enrich_finish(struct enrich *e)
 {
-	int err = runtimes_finish(e->runtimes);
+	int err = natives_finish(e->natives);
 	struct seen_process *p, *next;
+
+	if (!err)
+		err = runtimes_finish(e->runtimes);
 
 	HASH_ITER(hh, e->processes, p, next)
 	{
@@ -420,18 +449,53 @@ int enrich_finish(struct enrich *e)
 	return err;
 }
 
-void enrich_session(struct enrich *e, struct session *session, bool stacks)
+int enrich_session(struct enrich *e, struct session *session, bool stacks, bool debuginfod)
 {
+	struct natives_opts opts = { e->sink, e->ctx, debuginfod };
+	int err;
+
 	runtimes_session(e->runtimes, session, stacks);
+	if (!session_tables(session))
+		return 0;
+	err = natives_new(&e->natives, session, &opts);
+	runtimes_natives(e->runtimes, e->natives);
+	return err;
 }
 
 int enrich_tick(struct enrich *e)
 {
-	return runtimes_tick(e->runtimes);
+	int err = natives_tick(e->natives);
+
+	return err ? err : runtimes_tick(e->runtimes);
+}
+
+void enrich_expect(struct enrich *e, uint32_t id)
+{
+	struct proc_status status;
+
+	if (e->natives && id != e->launched && !proc_read_status((pid_t)id, &status))
+		natives_process(e->natives, (uint32_t)status.tgid, 0, false);
+}
+
+int enrich_settle(struct enrich *e)
+{
+	return natives_settle(e->natives);
+}
+
+int enrich_fd(const struct enrich *e)
+{
+	return natives_fd(e->natives);
+}
+
+void enrich_cost(const struct enrich *e, struct wire_cost *ret)
+{
+	natives_cost(e->natives, ret);
 }
 
 int enrich_pause_ms(const struct enrich *e)
 {
+	if (natives_hurry(e->natives))
+		return NATIVES_HURRY_MS;
 	return runtimes_hurry(e->runtimes) ? RUNTIMES_HURRY_MS : SESSION_POLL_MS;
 }
 
@@ -442,7 +506,7 @@ int enrich_mark(struct enrich *e, uint64_t ts_ns)
 
 uint64_t enrich_unknown_frames(const struct enrich *e)
 {
-	return runtimes_unknown(e->runtimes);
+	return runtimes_unknown(e->runtimes) + natives_unknown(e->natives);
 }
 
 uint32_t enrich_living(const struct enrich *e)
@@ -465,6 +529,14 @@ uint64_t enrich_unmapped(const struct enrich *e)
 		}                                                                                  \
 	} while (0)
 
+void enrich_close(struct enrich *e)
+{
+	runtimes_session(e->runtimes, NULL, false);
+	runtimes_natives(e->runtimes, NULL);
+	natives_free(e->natives);
+	e->natives = NULL;
+}
+
 void enrich_free(struct enrich *e)
 {
 	if (!e)
@@ -472,6 +544,7 @@ void enrich_free(struct enrich *e)
 	FREE_ALL(seen_thread, e->threads);
 	FREE_ALL(seen_process, e->processes);
 	FREE_ALL(seen_word, e->words);
+	natives_free(e->natives);
 	runtimes_free(e->runtimes);
 	free(e);
 }

@@ -29,11 +29,20 @@ void enrich_launched(struct enrich *e, uint32_t tgid, const char *cmdline);
  */
 void enrich_peek(struct enrich *e, const struct wire_head *rec);
 /*
- * Whose BPF programs are told of the interpreters that are found, and whether stacks are wanted;
- * before the first record.
+ * Whose BPF programs are told of the interpreters and the code that are found, whether stacks are
+ * wanted, and whether servers may be asked for debug files; before the first record.  0 or
+ * fail(-errno).
  */
 struct session;
-void enrich_session(struct enrich *e, struct session *session, bool stacks);
+int enrich_session(struct enrich *e, struct session *session, bool stacks, bool debuginfod);
+/* This process or thread will be watched: look into its files already. */
+void enrich_expect(struct enrich *e, uint32_t id);
+/* Before it is watched, and before the window opens: wait for what makes stacks whole. */
+int enrich_settle(struct enrich *e);
+/* Readable when enrich_tick() has something to do; -1: never. */
+int enrich_fd(const struct enrich *e);
+/* What looking into files costs. */
+void enrich_cost(const struct enrich *e, struct wire_cost *ret);
 /* A trace_sink; ctx is the struct enrich. */
 int enrich_put(void *ctx, const struct wire_head *rec);
 /* Every now and then: look again for what was not there. */
@@ -50,6 +59,8 @@ uint32_t enrich_living(const struct enrich *e);
 uint64_t enrich_unmapped(const struct enrich *e);
 /* Frames that have no name (WIRE_LOSS_FRAME). */
 uint64_t enrich_unknown_frames(const struct enrich *e);
+/* Before the session is closed: let go of what belongs to it.  Nothing is looked up any more. */
+void enrich_close(struct enrich *e);
 void enrich_free(struct enrich *e);
 
 #endif

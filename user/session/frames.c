@@ -81,7 +81,7 @@ static void look_up(struct frames *f, struct cpython *py, uint32_t tgid,
 void frames_peek(struct frames *f, struct cpython *py, const struct wire_stack *stack)
 {
 	for (uint32_t i = 0; i < stack->n && i < WIRE_FRAMES_MAX; i++)
-		if (stack->frames[i].code)
+		if (stack->frames[i].code >= WIRE_CODES)
 			look_up(f, py, stack->head.tid, &stack->frames[i]);
 }
 

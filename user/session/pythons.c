@@ -18,8 +18,6 @@ struct pythons {
 	uint32_t *generation;
 	struct wire_python *items; /* slot i + 1 */
 	size_t n, cap;
-	struct bpf_link **clocks;
-	size_t n_clocks, cap_clocks;
 };
 
 struct pythons *pythons_new(struct bpf_map *pythons, struct bpf_map *python_of,
@@ -79,51 +77,10 @@ void pythons_forget(struct pythons *p, uint32_t tgid)
 	bpf_map__delete_elem(p->of, &tgid, sizeof(tgid), 0);
 }
 
-static int open_clock(int cpu, uint64_t period_ns)
-{
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attr),
-		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = period_ns,
-		.exclude_idle = 1,
-	};
-	long fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-
-	return fd < 0 ? -errno : (int)fd;
-}
-
-int pythons_start_clock(struct pythons *p, struct bpf_program *prog, uint64_t period_ns)
-{
-	int cpus = libbpf_num_possible_cpus();
-
-	for (int cpu = 0; cpu < cpus && p->n_clocks < (size_t)cpus; cpu++) {
-		int fd = open_clock(cpu, period_ns);
-		struct bpf_link *link;
-
-		if (fd == -ENODEV)
-			continue; /* offline */
-		if (fd < 0)
-			return fail(fd, "cannot open a clock on CPU %d to sample what runs: %s", cpu,
-				    strerror(-fd));
-		link = bpf_program__attach_perf_event(prog, fd);
-		if (!link) {
-			close(fd);
-			return fail(-errno, "cannot sample what runs on CPU %d: %s", cpu,
-				    strerror(errno));
-		}
-		vec_push(p->clocks, p->n_clocks, p->cap_clocks) = link;
-	}
-	return 0;
-}
-
 void pythons_free(struct pythons *p)
 {
 	if (!p)
 		return;
-	for (size_t i = 0; i < p->n_clocks; i++)
-		bpf_link__destroy(p->clocks[i]);
-	free(p->clocks);
 	free(p->items);
 	free(p);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pythons.h - the interpreters that the BPF programs follow, and the clock that samples what runs in
- * them; private to session.c.
+ * pythons.h - the interpreters that the BPF programs follow; private to session.c.
  */
 #ifndef PARASCOPE_PYTHONS_H
 #define PARASCOPE_PYTHONS_H
@@ -20,11 +19,6 @@ struct pythons *pythons_new(struct bpf_map *pythons, struct bpf_map *python_of,
 /* -ENOSPC: too many different ones. */
 int pythons_add(struct pythons *p, uint32_t tgid, const struct wire_python *python);
 void pythons_forget(struct pythons *p, uint32_t tgid);
-/*
- * Run prog on each CPU after each period of time; only once.  CPUs that are offline or come later have
- * no clock.
- */
-int pythons_start_clock(struct pythons *p, struct bpf_program *prog, uint64_t period_ns);
-void pythons_free(struct pythons *p); /* NULL is fine; stops the clock */
+void pythons_free(struct pythons *p); /* NULL is fine */
 
 #endif

@@ -15,6 +15,7 @@
 #include "user/base/fail.h"
 #include "user/runtime/cpython.h"
 #include "user/session/frames.h"
+#include "user/session/natives.h"
 #include "user/session/runtimes.h"
 #include "user/session/session.h"
 #include "user/session/sleepers.h"
@@ -41,7 +42,7 @@ struct process {
 	struct cpython *py; /* NULL: none, or too many */
 	uint32_t looks;	    /* left to find one */
 	uint64_t look_ns;   /* not before */
-	bool execs;	    /* its exec was seen, but its turn in the stream has not come */
+	uint32_t execs;	    /* seen, but their turn in the stream has not come */
 	bool refused, told;
 	uint64_t gils[MAX_REGIONS]; /* regions told of */
 	size_t n_gils;
@@ -54,6 +55,7 @@ struct runtimes {
 	trace_sink sink;
 	void *ctx;
 	struct session *session;
+	struct natives *natives;
 	bool stacks;
 	struct process *processes;
 	struct sleepers *sleepers;
@@ -77,6 +79,11 @@ void runtimes_session(struct runtimes *r, struct session *session, bool stacks)
 {
 	r->session = session;
 	r->stacks = stacks;
+}
+
+void runtimes_natives(struct runtimes *r, struct natives *natives)
+{
+	r->natives = natives;
 }
 
 static struct process *find_process(const struct runtimes *r, uint32_t tgid)
@@ -189,7 +196,7 @@ void runtimes_peek_exec(struct runtimes *r, uint32_t tgid)
 	close_runtime(r, p);
 	p->looks = MAX_LOOKS;
 	p->look_ns = 0;
-	p->execs = true;
+	p->execs++;
 }
 
 void runtimes_peek_word(struct runtimes *r, uint32_t tgid)
@@ -262,8 +269,8 @@ void runtimes_exec_told(struct runtimes *r, uint32_t tgid)
 {
 	struct process *p = find_process(r, tgid);
 
-	if (p)
-		p->execs = false;
+	if (p && p->execs)
+		p->execs--;
 }
 
 int runtimes_mark(struct runtimes *r, uint64_t ts_ns)
@@ -432,16 +439,21 @@ void runtimes_peek_sleeper(struct runtimes *r, const struct wire_task *rec)
 	runtimes_peek_stack(r, &s->stack);
 }
 
+static int tell_python(struct runtimes *r, const struct sleeper *s)
+{
+	int err = runtimes_tell_process(r, s->thread.tgid);
+
+	if (!err)
+		err = r->sink(r->ctx, &s->thread.head);
+	return err ? err : runtimes_tell_thread(r, &s->thread);
+}
+
 static int tell_sleeping(struct runtimes *r, const struct sleeper *s)
 {
 	int err = r->sink(r->ctx, &s->awake.head);
 
-	if (!err)
-		err = runtimes_tell_process(r, s->thread.tgid);
-	if (!err)
-		err = r->sink(r->ctx, &s->thread.head);
-	if (!err)
-		err = runtimes_tell_thread(r, &s->thread);
+	if (!err && s->thread.tstate)
+		err = tell_python(r, s);
 	if (!err && s->stack.n) {
 		err = runtimes_tell_stack(r, &s->stack);
 		if (!err)
@@ -455,8 +467,15 @@ static int tell_sleeping(struct runtimes *r, const struct sleeper *s)
 int runtimes_tell_sleeper(struct runtimes *r, const struct wire_task *rec)
 {
 	struct sleeper *s = sleepers_take(r->sleepers, rec->head.tid);
+	bool asleep = rec->state == WIRE_FUTEX_WAIT && rec->flags & WIRE_TASK_BLOCKED;
 	int err;
 
+	if (!s && r->natives && asleep)
+		s = sleepers_native(rec);
+	if (s && asleep) {
+		natives_sleeper(r->natives, rec, &s->stack);
+		s->sample.stack = s->stack.id;
+	}
 	if (!s)
 		return r->sink(r->ctx, &rec->head);
 	err = tell_sleeping(r, s);

@@ -22,6 +22,9 @@ struct runtimes;
 struct runtimes *runtimes_new(trace_sink sink, void *ctx);
 /* Whose BPF programs are told of what is found, and whether stacks are wanted; before any process. */
 void runtimes_session(struct runtimes *r, struct session *session, bool stacks);
+/* Who knows native stacks, the caller's; NULL: nobody. */
+struct natives;
+void runtimes_natives(struct runtimes *r, struct natives *natives);
 void runtimes_free(struct runtimes *r);
 
 /* A process is there.  One that was forked has its parent's runtime. */

@@ -17,10 +17,12 @@
 #include "user/base/fail.h"
 #include "user/base/syscall.h"
 #include "user/session/calls.h"
+#include "user/session/clock.h"
 #include "user/session/probe.h"
 #include "user/session/pythons.h"
 #include "user/session/said.h"
 #include "user/session/session.h"
+#include "user/session/tables.h"
 
 #include "collector.skel.h"
 
@@ -38,7 +40,8 @@ struct session {
 	struct probe probe;
 	struct ring_buffer *ring;
 	struct pythons *pythons;
-	uint64_t sample_ns;
+	struct tables *tables; /* NULL: no native stacks */
+	struct clock *clock;   /* NULL: no stacks of what runs */
 	struct calls calls;
 	struct bpf_link *links[MAX_LINKS];
 	size_t n_links;
@@ -208,7 +211,7 @@ static int load(struct session *s, const struct session_opts *opts)
 	if (!s->skel)
 		return fail_load(-errno, "cannot open the BPF object");
 	configure(s, opts);
-	err = calls_choose(&s->calls, s->skel->obj, s->probe.preemptible);
+	err = calls_choose(&s->calls, s->skel->obj, s->probe.preemptible, opts->native);
 	if (err < 0)
 		return fail_in(err, CANNOT_LOAD);
 	s->missing_sources = (uint64_t)err + !s->probe.contention;
@@ -222,13 +225,29 @@ static int load(struct session *s, const struct session_opts *opts)
 			return fail_load(-errno, "cannot enable the kernel's BPF statistics");
 	}
 	s->pythons = pythons_new(s->skel->maps.pythons, s->skel->maps.python_of,
-				 &s->skel->bss->python_generation);
-	s->sample_ns = opts->sample_ns;
+				 &s->skel->bss->news_generation);
+	if (opts->native) {
+		struct tables_maps maps = {
+			.chunks = s->skel->maps.unwind_chunks,
+			.space_of = s->skel->maps.space_of,
+			.pages = s->skel->bss->pages,
+			.ranges = s->skel->bss->ranges,
+			.spaces = s->skel->bss->spaces,
+			.generation = &s->skel->bss->news_generation,
+		};
+
+		s->tables = tables_new(&maps);
+	}
 	s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.ring), on_record, s, NULL);
 	if (!s->ring)
 		return fail_load(-errno, "cannot map the ring buffer");
 	err = open_wake(s);
-	return err ? err : attach_all(s);
+	if (!err)
+		err = attach_all(s);
+	if (!err && opts->sample_ns &&
+	    clock_start(&s->clock, s->skel->progs.on_sample, opts->sample_ns))
+		s->missing_sources++; /* waits are told all the same */
+	return err;
 }
 
 int session_open(struct session **ret, const struct session_opts *opts)
@@ -263,16 +282,12 @@ int session_target(struct session *s, uint32_t id, uint64_t start_ticks)
 
 int session_python(struct session *s, uint32_t tgid, const struct wire_python *python)
 {
-	int err = pythons_add(s->pythons, tgid, python);
+	return pythons_add(s->pythons, tgid, python);
+}
 
-	if (err || !s->sample_ns)
-		return err;
-	err = pythons_start_clock(s->pythons, s->skel->progs.on_sample, s->sample_ns);
-	if (err) { /* waits are told all the same */
-		s->missing_sources++;
-		s->sample_ns = 0;
-	}
-	return 0;
+struct tables *session_tables(struct session *s)
+{
+	return s->tables;
 }
 
 void session_forget(struct session *s, uint32_t tgid)
@@ -458,6 +473,26 @@ int session_progs(const struct session *s, trace_sink sink, void *ctx)
 	return 0;
 }
 
+void session_stack_cost(const struct session *s, struct wire_cost *ret)
+{
+	struct cost { /* as in bpf/maps.bpf.h */
+		uint64_t stacks, ns, frames, next_ns;
+	} *per_cpu;
+	size_t cpus = (size_t)libbpf_num_possible_cpus();
+	uint32_t zero = 0;
+
+	per_cpu = xcalloc(cpus, sizeof(*per_cpu));
+	if (!bpf_map__lookup_elem(s->skel->maps.stack_cost, &zero, sizeof(zero), per_cpu,
+				  cpus * sizeof(*per_cpu), 0)) {
+		for (size_t cpu = 0; cpu < cpus; cpu++) {
+			ret->stacks += per_cpu[cpu].stacks;
+			ret->stack_ns += per_cpu[cpu].ns;
+			ret->stack_frames += per_cpu[cpu].frames;
+		}
+	}
+	free(per_cpu);
+}
+
 /* The kernel tells a map's memory in its fdinfo. */
 static uint64_t map_kib(int fd)
 {
@@ -493,7 +528,9 @@ void session_close(struct session *s)
 	for (size_t i = 0; i < s->n_links; i++)
 		bpf_link__destroy(s->links[i]);
 	bpf_link__destroy(s->iter);
+	clock_stop(s->clock);
 	pythons_free(s->pythons);
+	tables_free(s->tables);
 	ring_buffer__free(s->ring);
 	collector__destroy(s->skel);
 	if (s->wake_fd >= 0)

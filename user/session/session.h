@@ -26,6 +26,7 @@ struct session_opts {
 	bool by_tid;	     /* targets are threads, not processes */
 	uint64_t ring_bytes; /* rounded up to a power of two */
 	uint64_t sample_ns;  /* a stack for so much running or waiting of Python threads, 0: none */
+	bool native;	     /* ... with native frames */
 	bool prog_stats;     /* have the kernel time each program run (costs some 20 ns a run) */
 	bool verbose;	     /* libbpf's own words to stderr */
 	bool test_no_storage;
@@ -42,12 +43,15 @@ int session_target(struct session *s, uint32_t id, uint64_t start_ticks);
 
 /*
  * This process runs an interpreter, described so; its children that are forked run it, too.  Many
- * processes may have the same; -ENOSPC if there are too many different ones.  The first one starts
- * the clock that samples what runs.
+ * processes may have the same; -ENOSPC if there are too many different ones.
  */
 int session_python(struct session *s, uint32_t tgid, const struct wire_python *python);
 /* The process is gone: another one may get its id. */
 void session_forget(struct session *s, uint32_t tgid);
+
+/* By which the programs unwind native stacks; NULL: they do not. */
+struct tables;
+struct tables *session_tables(struct session *s);
 
 /* All threads of the targets as WIRE_TASK records; those that exist now are watched from here on. */
 int session_snapshot(struct session *s, trace_sink sink, void *ctx);
@@ -79,6 +83,8 @@ int session_sums(struct session *s, trace_sink sink, void *ctx);
 void session_losses(const struct session *s, struct wire_loss *ret);
 /* One WIRE_PROG record a program. */
 int session_progs(const struct session *s, trace_sink sink, void *ctx);
+/* What taking stacks costs: stacks, stack_ns, stack_frames. */
+void session_stack_cost(const struct session *s, struct wire_cost *ret);
 /* Kernel memory of all maps and the size of the ring, in KiB. */
 void session_memory(const struct session *s, __u64 *ret_maps_kib, __u64 *ret_ring_kib);
 

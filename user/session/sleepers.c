@@ -49,16 +49,12 @@ static void fill_awake(struct sleeper *s, const struct wire_task *rec)
 	s->awake = *rec;
 	s->awake.state = WIRE_ON_CPU;
 	s->awake.flags &= (__u8)~WIRE_TASK_BLOCKED;
-	s->awake.thread_pointer = s->awake.sp = 0;
+	s->awake.thread_pointer = s->awake.sp = s->awake.ip = s->awake.bp = 0;
 	memset(&s->awake.block, 0, sizeof(s->awake.block));
 }
 
-static void fill_stack(struct sleeper *s, const struct wire_task *rec, struct cpython *py,
-		       const struct cpython_tstate *t)
+static void fill_sample(struct sleeper *s, const struct wire_task *rec)
 {
-	if (cpython_stack(py, t, &s->stack))
-		s->stack.n = 0;
-	s->stack.head.ts_ns = rec->head.ts_ns;
 	s->sample = (struct wire_sample){
 		.head = head(rec, s->tid, WIRE_SAMPLE, sizeof(s->sample)),
 		.stack = s->stack.id,
@@ -67,8 +63,16 @@ static void fill_stack(struct sleeper *s, const struct wire_task *rec, struct cp
 	};
 }
 
-static void fill_sleep(struct sleeper *s, const struct wire_task *rec, struct cpython *py,
+static void fill_stack(struct sleeper *s, const struct wire_task *rec, struct cpython *py,
 		       const struct cpython_tstate *t)
+{
+	if (cpython_stack(py, t, &s->stack))
+		s->stack.n = 0;
+	s->stack.head.ts_ns = rec->head.ts_ns;
+	fill_sample(s, rec);
+}
+
+static void fill_sleep(struct sleeper *s, const struct wire_task *rec)
 {
 	s->sleep = (struct wire_switch){
 		.head = head(rec, s->tid, WIRE_SWITCH, sizeof(s->sleep)),
@@ -77,8 +81,17 @@ static void fill_sleep(struct sleeper *s, const struct wire_task *rec, struct cp
 		.flags = WIRE_SWITCH_BLOCK | WIRE_SWITCH_FOUND,
 		.block = rec->block,
 	};
-	if (rec->state == WIRE_FUTEX_WAIT && cpython_object(py, t, rec->sp, &s->sleep.block))
-		s->sleep.flags |= WIRE_SWITCH_OBJECT;
+}
+
+struct sleeper *sleepers_native(const struct wire_task *rec)
+{
+	struct sleeper *s = xcalloc(1, sizeof(*s));
+
+	s->tid = rec->head.tid;
+	fill_awake(s, rec);
+	fill_sample(s, rec);
+	fill_sleep(s, rec);
+	return s;
 }
 
 const struct sleeper *sleepers_look(struct sleepers *all, struct cpython *py,
@@ -102,7 +115,9 @@ const struct sleeper *sleepers_look(struct sleepers *all, struct cpython *py,
 	fill_awake(s, rec);
 	if (stacks && rec->state == WIRE_FUTEX_WAIT)
 		fill_stack(s, rec, py, t);
-	fill_sleep(s, rec, py, t);
+	fill_sleep(s, rec);
+	if (rec->state == WIRE_FUTEX_WAIT && cpython_object(py, t, rec->sp, &s->sleep.block))
+		s->sleep.flags |= WIRE_SWITCH_OBJECT;
 	HASH_ADD(hh, all->all, tid, sizeof(s->tid), s);
 	return s;
 }
