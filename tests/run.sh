@@ -54,7 +54,7 @@ python() { # interpreter
 		return
 	fi
 	echo "  python $1 is $version"
-	for t in gil pyfind pylocks pystacks pyverdict; do
+	for t in gil pyfind pylocks pymixed pystacks pyverdict; do
 		PARASCOPE_PYTHON=$1 run "$1-$t" 400 /usr/bin/python3 "tests/truth/truth_$t.py" "$build"
 	done
 }

@@ -23,6 +23,8 @@ struct arena {
 
 static struct arena *arena;
 static _Thread_local struct truth_thread *self;
+static _Thread_local const char *self_place;
+static _Thread_local uint32_t self_number;
 
 void *truth_alloc(size_t size)
 {
@@ -141,7 +143,14 @@ static void log_stay(struct truth_lock *lock, uint64_t begin_ns, uint64_t end_ns
 	at = atomic_fetch_add(&lock->log_used, 1);
 	if (at < lock->log_size)
 		lock->log[at] = (struct truth_stay){
-			.begin_ns = begin_ns, .end_ns = end_ns, .tid = self->tid, .waited = waited};
+			.begin_ns = begin_ns, .end_ns = end_ns, .tid = self->tid,
+			.waited = waited, .number = self_number, .place = self_place};
+}
+
+void truth_place(const char *place, uint32_t number)
+{
+	self_place = place;
+	self_number = number;
 }
 
 static void raise_to(_Atomic uint64_t *max, uint64_t value)

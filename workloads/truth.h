@@ -50,6 +50,8 @@ struct truth_stay {
 	uint64_t end_ns;
 	pid_t tid;
 	bool waited;
+	uint32_t number;	/* which of its planned waits, in a kind that numbers them */
+	const char *place;	/* function that holds or waits; NULL: the kind does not say */
 };
 
 struct truth_lock {
@@ -78,6 +80,7 @@ struct truth_lock {
 	_Atomic uint64_t log_used;
 	uint64_t log_size;
 	struct truth_stay *log;	/* NULL: no holders in the truth */
+	bool tells_waits;	/* the log's waits are written one by one */
 };
 
 struct truth {
@@ -113,6 +116,9 @@ struct truth_lock *truth_lock_new(struct truth *truth, const char *name, const c
 				  const volatile void *addr, size_t size, bool exact);
 /* Keep every hold and wait of this lock, so that holders can be named and blamed. */
 void truth_lock_log(struct truth *truth, struct truth_lock *lock);
+
+/* From now on the calling thread holds and waits in this function (a constant); see truth_stay. */
+void truth_place(const char *place, uint32_t number);
 
 uint64_t truth_wait_begin(struct truth_lock *lock);
 void truth_wait_end(struct truth_lock *lock, uint64_t begin_ns, enum wait_end end);

@@ -69,19 +69,35 @@ static json_t *process_json(const struct truth_process *process)
 	return object;
 }
 
-struct holder {
+/* What the log says of a thread, or of a function, in this lock. */
+struct sum {
 	pid_t tid;
+	const char *place;
+	uint64_t waits;
+	uint64_t wait_ns;
+	uint64_t holds;
 	uint64_t hold_ns;
 	uint64_t blamed_ns;
 };
 
-static struct holder *holder_of(struct holder *holders, size_t *nr, pid_t tid)
+struct sums {
+	bool by_place;
+	size_t nr;
+	struct sum *all;
+};
+
+static struct sum *sum_of(struct sums *sums, const struct truth_stay *stay)
 {
-	for (size_t i = 0; i < *nr; i++)
-		if (holders[i].tid == tid)
-			return &holders[i];
-	holders[*nr] = (struct holder){.tid = tid};
-	return &holders[(*nr)++];
+	struct sum *sum;
+
+	for (size_t i = 0; i < sums->nr; i++) {
+		sum = &sums->all[i];
+		if (sums->by_place ? sum->place == stay->place : sum->tid == stay->tid)
+			return sum;
+	}
+	sum = &sums->all[sums->nr++];
+	*sum = (struct sum){.tid = stay->tid, .place = stay->place};
+	return sum;
 }
 
 static int by_begin(const void *a, const void *b)
@@ -92,19 +108,31 @@ static int by_begin(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static void sum_stays(const struct truth_stay *log, size_t n, struct sums *sums)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t ns = log[i].end_ns - log[i].begin_ns;
+
+		if (log[i].waited && sums->by_place) {
+			sum_of(sums, &log[i])->waits++;
+			sum_of(sums, &log[i])->wait_ns += ns;
+		} else if (!log[i].waited) {
+			sum_of(sums, &log[i])->holds++;
+			sum_of(sums, &log[i])->hold_ns += ns;
+		}
+	}
+}
+
 /*
  * Blame of a holder: for every wait of another thread, the part of it during which this one
  * held. Holds of one lock do not overlap, so sorted by begin they are sorted by end as well, and
  * the first hold that can touch a wait never moves back as the waits advance.
  */
-static void sum_log(const struct truth_stay *log, size_t n, struct holder *holders, size_t *nr)
+static void sum_log(const struct truth_stay *log, size_t n, struct sums *sums)
 {
 	size_t first = 0;
 
-	for (size_t i = 0; i < n; i++)
-		if (!log[i].waited)
-			holder_of(holders, nr, log[i].tid)->hold_ns +=
-				log[i].end_ns - log[i].begin_ns;
+	sum_stays(log, n, sums);
 	for (size_t i = 0; i < n; i++) {
 		const struct truth_stay *wait = &log[i];
 
@@ -120,32 +148,75 @@ static void sum_log(const struct truth_stay *log, size_t n, struct holder *holde
 			from = from > wait->begin_ns ? from : wait->begin_ns;
 			to = to < wait->end_ns ? to : wait->end_ns;
 			if (to > from)
-				holder_of(holders, nr, log[k].tid)->blamed_ns += to - from;
+				sum_of(sums, &log[k])->blamed_ns += to - from;
 		}
 	}
 }
 
-/* null when there is no log, or when it was too small and thus does not hold everything. */
-static json_t *holders_json(const struct truth_lock *lock)
+static json_t *sum_json(const struct sum *sum, bool by_place)
 {
-	size_t n = atomic_load(&lock->log_used), nr = 0;
-	struct holder *holders;
+	json_t *object;
+
+	if (!by_place) {
+		object = json_pack("{s:i}", "tid", (int)sum->tid);
+	} else {
+		object = json_pack("{s:s}", "function", sum->place ? sum->place : "");
+		json_object_set_new(object, "waits", number(sum->waits));
+		json_object_set_new(object, "wait_ns", number(sum->wait_ns));
+	}
+	json_object_set_new(object, "holds", number(sum->holds));
+	json_object_set_new(object, "hold_ns", number(sum->hold_ns));
+	json_object_set_new(object, "blamed_ns", number(sum->blamed_ns));
+	return object;
+}
+
+/* The log, sorted; NULL when there is none, or when it was too small and is not whole. */
+static struct truth_stay *whole_log(const struct truth_lock *lock, size_t *ret_n)
+{
+	*ret_n = atomic_load(&lock->log_used);
+	if (!lock->log || *ret_n > lock->log_size)
+		return NULL;
+	qsort(lock->log, *ret_n, sizeof(*lock->log), by_begin);
+	return lock->log;
+}
+
+static json_t *sums_json(const struct truth_lock *lock, bool by_place)
+{
+	struct sums sums = {.by_place = by_place};
+	json_t *array;
+	size_t n;
+	const struct truth_stay *log = whole_log(lock, &n);
+
+	if (!log)
+		return json_null();
+	sums.all = calloc(n + 1, sizeof(*sums.all));
+	if (!sums.all)
+		die("out of memory");
+	sum_log(log, n, &sums);
+	array = json_array();
+	for (size_t i = 0; i < sums.nr; i++)
+		if (by_place || sums.all[i].holds)
+			json_array_append_new(array, sum_json(&sums.all[i], by_place));
+	free(sums.all);
+	return array;
+}
+
+static json_t *waits_json(const struct truth_lock *lock)
+{
+	size_t n;
+	const struct truth_stay *log = whole_log(lock, &n);
 	json_t *array;
 
-	if (!lock->log || n > lock->log_size)
+	if (!log || !lock->tells_waits)
 		return json_null();
-	holders = calloc(n + 1, sizeof(*holders));
-	if (!holders)
-		die("out of memory");
-	qsort(lock->log, n, sizeof(*lock->log), by_begin);
-	sum_log(lock->log, n, holders, &nr);
 	array = json_array();
-	for (size_t i = 0; i < nr; i++)
-		json_array_append_new(array, json_pack("{s:i, s:I, s:I}", "tid",
-						       (int)holders[i].tid, "hold_ns",
-						       (json_int_t)holders[i].hold_ns, "blamed_ns",
-						       (json_int_t)holders[i].blamed_ns));
-	free(holders);
+	for (size_t i = 0; i < n; i++)
+		if (log[i].waited)
+			json_array_append_new(array,
+					      json_pack("[i, I, I, I]", (int)log[i].tid,
+							(json_int_t)log[i].number,
+							(json_int_t)log[i].begin_ns,
+							(json_int_t)log[i].end_ns));
 	return array;
 }
 
@@ -171,7 +242,9 @@ static json_t *lock_json(const struct truth_lock *lock)
 	json_object_set_new(object, "timeout_ns", number(lock->timeout_ns));
 	json_object_set_new(object, "holds", number(lock->holds));
 	json_object_set_new(object, "hold_ns", number(lock->hold_ns));
-	json_object_set_new(object, "holders", holders_json(lock));
+	json_object_set_new(object, "holders", sums_json(lock, false));
+	json_object_set_new(object, "places", sums_json(lock, true));
+	json_object_set_new(object, "log", waits_json(lock));
 	return object;
 }
 
