@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sample.bpf.h - what a thread runs or waits in: its native and Python stack, taken each time it has
- * run or waited for another config.sample_ns.
+ * sample.bpf.h - what a thread runs or waits in: its native and Python stack, taken each time it
+ * has run or waited for another config.sample_ns.
  *
  * A stack is written once; after that samples name it by its id.
  */
@@ -23,15 +23,14 @@ static __always_inline bool has_stack(const struct thread *t)
 }
 
 /* User space should look at the mappings of this process (again). */
-static __always_inline void emit_mapped(__u32 tid, __u32 tgid, __u64 addr, __u64 now)
+static __always_inline void emit_mapped(__u32 tid, __u32 tgid, bool astray, __u64 now)
 {
 	struct wire_mapped *rec = emit_begin(now, tid, WIRE_MAPPED, sizeof(*rec));
 
 	if (!rec)
 		return;
-	rec->addr = addr;
 	rec->tgid = tgid;
-	rec->pad = 0;
+	rec->astray = astray;
 	emit_end_wake(rec, true);
 }
 
@@ -77,19 +76,20 @@ static __always_inline void count_stack(const struct stack_scratch *s, __u64 beg
 	__sync_fetch_and_add(&cost->frames, s->rec.n);
 }
 
-/* The address where unwinding went astray, the first time in a while. */
+/* Unwinding met code that no table is known of, for the first time in a while. */
 static __always_inline void tell_astray(struct thread *t, const struct stack_scratch *s, __u64 now)
 {
 	if (!(s->rec.flags & WIRE_STACK_ASTRAY) || now < t->astray_ns + ASTRAY_EVERY_NS)
 		return;
 	t->astray_ns = now;
-	emit_mapped(t->tid, t->tgid, 1, now);
+	emit_mapped(t->tid, t->tgid, true, now);
 }
 
 /*
- * Take the current thread's stack into the scratch, behind the kernel frames that are there already.
- * where: whose scratch, see enum scratch_slot.  Returns its id, 0: there is none.  Ids of processes
- * differ, though forked ones share their code's addresses, and of address spaces that follow one another.
+ * Take the current thread's stack into the scratch, behind the kernel frames that are there
+ * already. where: whose scratch, see enum scratch_slot.  Returns its id, 0: there is none.  Ids of
+ * processes differ, though forked ones share their code's addresses, and of address spaces that
+ * follow one another.
  */
 static __always_inline __u64 take_stack(struct thread *t, struct stack_scratch *s, __u32 where,
 					__u64 tstate, __u64 hash)
@@ -109,7 +109,7 @@ __noinline int sample_more(struct thread *t, __u64 now, __u64 weight_ns, __u64 a
 {
 	__u32 where = how & 0xff;
 	struct stack_scratch *s = bpf_map_lookup_elem(&stack_scratch, &where);
-	__u64 tstate, id, begin, hash = FNV_START;
+	__u64 tstate, id, begin, hash = STACK_HASH_START;
 	struct wire_sample *rec;
 
 	if (!t || !s)
@@ -154,9 +154,10 @@ static __always_inline void sample(struct thread *t, __u64 now, __u64 weight_ns,
 }
 
 /*
- * However many threads wait, only so many of these stacks are taken on one CPU over time; a few that come
- * together are not held back, because they belong together.  One that is, is taken at a later wait of its
- * thread, which then stands for all that was waited.
+ * However many threads wait, only so many of these stacks are taken on one CPU over time; a few
+ * that come together are not held back, because they belong together.  The time of one that is goes
+ * to where its thread is met next: here what lies on its line, in the model a wait longer than a
+ * period.
  */
 static __always_inline bool sample_allowed(__u64 now)
 {
@@ -172,8 +173,8 @@ static __always_inline bool sample_allowed(__u64 now)
 }
 
 /*
- * Time from one sample to the next: config.sample_ns on average, not exactly, else a program that waits
- * in turns at two places would always be met at the same.
+ * Time from one sample to the next: config.sample_ns on average, not exactly, else a program that
+ * waits in turns at two places would always be met at the same.
  */
 static __always_inline __u64 sample_gap(void)
 {
@@ -183,10 +184,11 @@ static __always_inline __u64 sample_gap(void)
 #define GAPS_MAX 3 /* in a wait shorter than config.sample_ns and what was left before it */
 
 /*
- * Waited time is a line with marks on it, a gap apart.  A wait with marks in it is sampled and stands for
- * the gaps before them, so that each wait counts for its length on average; what lies behind the last
- * mark is left for the next one.  One that is longer than a period is always met, for itself.  Returns
- * what this wait stands for, 0: nothing.
+ * Waited time is a line with marks on it, a gap apart.  A wait with marks in it is sampled and
+ * stands for the gaps before them, so that each wait counts for its length on average; what lies
+ * behind the last mark is left for the next one.  One that is longer than a period is always met,
+ * for itself.  Returns what this wait stands for, 0: nothing.  A thread's first mark lies at 0: its
+ * first wait is met, so that the place is known, and stands for as good as nothing.
  */
 static __always_inline __u64 sample_weight(__u64 slept, __u64 *line_ns, __u64 *mark_ns, __u64 now)
 {
@@ -256,8 +258,8 @@ static __always_inline void sample_gil(struct thread *t, __u64 now)
 }
 
 /*
- * The current thread leaves the CPU, not for a word of the GIL: with the GIL?  If it goes to sleep so,
- * all others wait for what it sleeps on.  Returns flags of wire_switch.
+ * The current thread leaves the CPU, not for a word of the GIL: with the GIL?  If it goes to sleep
+ * so, all others wait for what it sleeps on.  Returns flags of wire_switch.
  */
 __noinline int sample_leaving(struct thread *t, __u32 state, __u64 now)
 {
@@ -320,7 +322,7 @@ int on_enter_mmap(struct trace_event_raw_sys_enter *ctx)
 		return 0;
 	t = thread_find(bpf_get_current_task_btf());
 	if (t)
-		emit_mapped(t->tid, t->tgid, 0, bpf_ktime_get_ns());
+		emit_mapped(t->tid, t->tgid, false, bpf_ktime_get_ns());
 	return 0;
 }
 

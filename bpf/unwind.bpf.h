@@ -6,26 +6,17 @@
  *	address ─► range (mapping of the address space) ─► page ─► row (of its file) ─► rule: where
  *	the caller's stack pointer, frame pointer and return address are
  *
- * Everything read is the target's and may be anything: each loop has an end, each read may fail, and
- * the stack must grow towards its beginning.  Only x86-64 has tables.
+ * Everything read is the target's and may be anything: each loop has an end, each read may fail,
+ * and the stack must grow towards its beginning.  Only x86-64 has tables.
  */
 #ifndef PARASCOPE_UNWIND_BPF_H
 #define PARASCOPE_UNWIND_BPF_H
 
 #define UNWIND_FEW 24 /* frames on a kernel without bpf_loop() */
-#define FNV_START 0xcbf29ce484222325ULL
 
-static __always_inline __u64 stack_hash(__u64 hash, __u64 code, __u64 instr)
-{
-	hash = (hash ^ code) * 0x100000001b3ULL;
-	hash = (hash ^ instr) * 0x100000001b3ULL;
-	return hash ^ hash >> 29;
-}
-
-/* FNV over the frames from the first-th on. */
 struct stack_walk {
 	struct stack_scratch *s;
-	__u64 hash;
+	__u64 hash; /* of the frames so far */
 };
 
 /* One more frame at the end; there is always room behind WIRE_FRAMES_MAX. */
@@ -56,7 +47,7 @@ struct unwind {
 	__u64 ip, sp, bp;
 	struct wire_space space;
 	struct wire_range range; /* the last one: callers are often in the same file */
-	bool exact; /* ip is an instruction, not a return address */
+	bool exact;		 /* ip is an instruction, not a return address */
 };
 
 /*

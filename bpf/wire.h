@@ -316,11 +316,20 @@ struct wire_stack {
 };
 #define WIRE_STACK_SIZE(n) (32 + 16 * (n))
 
+/* wire_stack.id comes from this over its frames, FNV-1a by words, and is mixed with the process. */
+#define STACK_HASH_START 0xcbf29ce484222325ULL
+
+static inline __u64 stack_hash(__u64 hash, __u64 code, __u64 instr)
+{
+	hash = (hash ^ code) * 0x100000001b3ULL;
+	hash = (hash ^ instr) * 0x100000001b3ULL;
+	return hash ^ hash >> 29;
+}
+
 struct wire_mapped {
 	struct wire_head head;
-	__u64 addr; /* run there; 0: code is mapped just now */
 	__u32 tgid;
-	__u32 pad;
+	__u32 astray; /* 1: unwinding met code of no known mapping; 0: code is mapped just now */
 };
 
 /* --- made by user space ------------------------------------------------------------------- */
@@ -631,7 +640,7 @@ WIRE_ASSERT(wire_thread_sums, 288);
 WIRE_ASSERT(wire_pythread, 40);
 WIRE_ASSERT(wire_sample, 48);
 WIRE_ASSERT(wire_stack, WIRE_STACK_SIZE(WIRE_FRAMES_MAX));
-WIRE_ASSERT(wire_mapped, 32);
+WIRE_ASSERT(wire_mapped, 24);
 WIRE_ASSERT(wire_host, 128);
 WIRE_ASSERT(wire_window, 40);
 WIRE_ASSERT(wire_proc, 176);

@@ -159,9 +159,6 @@ static void make_valid(union record *r, uint16_t kind)
 	case WIRE_NAME:
 		END(r->name.name);
 		break;
-	case WIRE_MAPPED:
-		r->mapped.pad = 0;
-		break;
 	case WIRE_OBJECT:
 		END(r->object.name);
 		END(r->object.region);
@@ -307,7 +304,7 @@ static void test_text_form(void **state)
 		  "module=\"libfoo.so.1\" offset=0x1234 depth=2 flags=0x5");
 	format_is("1 sample why=woke weight_ns=7 addr=16",
 		  "1 sample why=woke weight_ns=7 addr=0x10");
-	format_is("1 mapped tid=4 addr=0x7f10 tgid=3", "1 mapped tid=4 addr=0x7f10 tgid=3");
+	format_is("1 mapped tid=4 astray=1 tgid=3", "1 mapped tid=4 tgid=3 astray=1");
 	format_is("1 object tid=4 name=\"a \\xff\" addr=0x5010 begin=0x5000 region=heap",
 		  "1 object tid=4 addr=0x5010 begin=0x5000 name=\"a \\xff\" region=\"heap\"");
 	format_is("1 cost stacks=5 tables=2 table_rows=9 stack_ns=3 stack_frames=8",
@@ -390,7 +387,7 @@ static void test_bad_lines(void **state)
 		{ "1 sample why=5", "'why' needs one of cpu wait waited held woke, in" },
 		{ "1 sample why=wait_", "'why' needs one of" },
 		{ "1 runtime status=fine", "'status' needs one of ok no_gil unknown, in" },
-		{ "1 mapped pad=1", "'pad' is no field" },
+		{ "1 window pad=1", "'pad' is no field" },
 		{ "1 frame depth=65536", "'depth' has a number that does not fit" },
 		{ "1 frame module=0123456789abcdef0123456789abcdef0123456789abcdef",
 		  "'module' is too long" },

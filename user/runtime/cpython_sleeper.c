@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bpf/wire.h"
 #include "user/base/fail.h"
 #include "user/runtime/cpython.h"
 #include "user/runtime/cpython_sleeper.h"
@@ -64,15 +65,13 @@ int cpython_list_threads(const struct cpython_memory *m, uint64_t runtime,
 static uint64_t push(struct wire_stack *s, struct wire_frame_id id, uint64_t hash)
 {
 	s->frames[s->n++] = id;
-	hash = (hash ^ id.code) * 0x100000001b3ULL;
-	hash = (hash ^ id.instr) * 0x100000001b3ULL;
-	return hash ^ hash >> 29;
+	return stack_hash(hash, id.code, id.instr);
 }
 
 int cpython_read_stack(const struct cpython_memory *m, uint64_t tstate, uint32_t tgid,
 		       struct wire_stack *ret)
 {
-	uint64_t at, hash = 0xcbf29ce484222325ULL; /* FNV, as the BPF programs have it */
+	uint64_t at, hash = STACK_HASH_START;
 	struct cpython_frame f;
 	int err = cpython_first_frame(m, tstate, &at);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "bpf/wire.h"
 #include "user/session/tables.h"
 #include "user/session/walk.h"
 
@@ -14,7 +15,6 @@
 #define UCONTEXT_RSP 160
 #define UCONTEXT_RIP 168
 
-#define HASH_START 0xcbf29ce484222325ULL
 #define BY_POINTERS WIRE_RULE(WIRE_RULE_RBP, -2, 2)
 
 struct walk {
@@ -137,7 +137,7 @@ uint32_t walk_thread(const struct tables *t, uint32_t slot, const struct wire_ta
 		     struct wire_stack *ret)
 {
 	struct walk w = { .ip = rec->ip, .sp = rec->sp, .bp = rec->bp, .exact = true };
-	uint64_t hash = HASH_START;
+	uint64_t hash = STACK_HASH_START;
 	uint32_t why = 0;
 	char path[32];
 
@@ -154,11 +154,8 @@ uint32_t walk_thread(const struct tables *t, uint32_t slot, const struct wire_ta
 	if (!stayed(rec))
 		return ret->n = ret->flags = 0;
 	ret->flags |= (uint16_t)why;
-	for (uint32_t i = 0; i < ret->n; i++) { /* as stack_hash() has it */
-		hash = (hash ^ WIRE_CODE_NATIVE) * 0x100000001b3ULL;
-		hash = (hash ^ ret->frames[i].instr) * 0x100000001b3ULL;
-		hash ^= hash >> 29;
-	}
+	for (uint32_t i = 0; i < ret->n; i++)
+		hash = stack_hash(hash, WIRE_CODE_NATIVE, ret->frames[i].instr);
 	ret->space = (uint16_t)slot;
 	ret->id = hash ^ ((uint64_t)rec->tgid << 32 | slot);
 	ret->head = (struct wire_head){ rec->head.ts_ns, rec->tgid, WIRE_STACK,

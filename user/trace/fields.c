@@ -212,8 +212,8 @@ static const struct field stack_fields[] = {
 };
 
 static const struct field mapped_fields[] = {
-	FIELD(wire_mapped, addr, FIELD_HEX),
 	FIELD(wire_mapped, tgid, FIELD_UINT),
+	FIELD(wire_mapped, astray, FIELD_UINT),
 };
 
 static const struct field host_fields[] = {
