@@ -26,6 +26,7 @@ static const char usage_text[] =
 	"  --mode MODE     seq, threads (default), procs, both (threads x processes)\n"
 	"  --workers N     threads per process; with procs, processes\n"
 	"  --procs P       processes, with --mode both (default 2)\n"
+	"  --tasks N       workers in all, in every mode; both divides them among its processes\n"
 	"  --count N       units of work per worker\n"
 	"  --time SECONDS  run for that long instead (may be fractional)\n"
 	"  --calibrate     choose the count so that a share takes 1 s (the default if neither)\n"
@@ -33,6 +34,7 @@ static const char usage_text[] =
 	"  --hold-us N     length of the critical section, sleep or piece of work\n"
 	"  --think-us N    time outside of it\n"
 	"  --planted       exactly one blocking wait per waiter and round (count = rounds)\n"
+	"  --no-lock       the same work without taking the lock: the truth of \"what if it were gone\"\n"
 	"  --pin           everything on one CPU\n"
 	"  --truth FILE    write the truth there as JSON (- for stdout)\n";
 
@@ -48,12 +50,13 @@ static const struct {
 
 enum option_id { OPT_MODE = 256, OPT_WORKERS, OPT_PROCS, OPT_COUNT, OPT_TIME, OPT_CALIBRATE,
 		 OPT_SIZE, OPT_HOLD, OPT_THINK, OPT_PLANTED, OPT_PIN, OPT_TRUTH, OPT_LIST,
-		 OPT_HELP };
+		 OPT_HELP, OPT_TASKS, OPT_NO_LOCK };
 
 static const struct option long_options[] = {
 	{"mode", required_argument, NULL, OPT_MODE},
 	{"workers", required_argument, NULL, OPT_WORKERS},
 	{"procs", required_argument, NULL, OPT_PROCS},
+	{"tasks", required_argument, NULL, OPT_TASKS},
 	{"count", required_argument, NULL, OPT_COUNT},
 	{"time", required_argument, NULL, OPT_TIME},
 	{"calibrate", no_argument, NULL, OPT_CALIBRATE},
@@ -61,6 +64,7 @@ static const struct option long_options[] = {
 	{"hold-us", required_argument, NULL, OPT_HOLD},
 	{"think-us", required_argument, NULL, OPT_THINK},
 	{"planted", no_argument, NULL, OPT_PLANTED},
+	{"no-lock", no_argument, NULL, OPT_NO_LOCK},
 	{"pin", no_argument, NULL, OPT_PIN},
 	{"truth", required_argument, NULL, OPT_TRUTH},
 	{"list", no_argument, NULL, OPT_LIST},
@@ -71,6 +75,7 @@ static const struct option long_options[] = {
 /* What the command line said; what it did not say comes from the workload. */
 struct given {
 	struct options opt;
+	unsigned int tasks;
 	bool mode, size, hold, think, procs, calibrate;
 };
 
@@ -157,6 +162,9 @@ static void set_option(struct given *g, int id, const char *arg)
 		g->opt.procs = (unsigned int)parse_number("procs", arg, 1, MAX_PROCS);
 		g->procs = true;
 		break;
+	case OPT_TASKS:
+		g->tasks = (unsigned int)parse_number("tasks", arg, 1, MAX_WORKERS);
+		break;
 	case OPT_COUNT:
 		g->opt.count = parse_number("count", arg, 1, INT64_MAX);
 		break;
@@ -180,6 +188,9 @@ static void set_option(struct given *g, int id, const char *arg)
 		break;
 	case OPT_PLANTED:
 		g->opt.planted = true;
+		break;
+	case OPT_NO_LOCK:
+		g->opt.no_lock = true;
 		break;
 	case OPT_PIN:
 		g->opt.pin = true;
@@ -208,18 +219,33 @@ static void parse_options(struct given *g, int argc, char **argv)
 	}
 }
 
+/* --tasks counts all workers of the run, --workers those of a process. */
+static void share_out_tasks(struct given *g)
+{
+	struct options *opt = &g->opt;
+
+	if (opt->workers)
+		usage_error("give --workers or --tasks, not both");
+	if (g->tasks % opt->procs)
+		usage_error("--tasks %u cannot be divided among %u processes evenly", g->tasks,
+			    opt->procs);
+	opt->workers = g->tasks / opt->procs;
+}
+
 static void fill_defaults(struct given *g, const struct workload *wl)
 {
 	struct options *opt = &g->opt;
 
 	if (!g->mode)
 		opt->mode = wl->modes & MODE_THREADS ? MODE_THREADS : MODE_SEQ;
+	if (!opt->procs)
+		opt->procs = opt->mode == MODE_BOTH ? 2 : 1;
+	if (g->tasks)
+		share_out_tasks(g);
 	if (!opt->workers)
 		opt->workers = wl->workers ? wl->workers : 2;
 	if (wl->always_planted)
 		opt->planted = true;
-	if (!opt->procs)
-		opt->procs = opt->mode == MODE_BOTH ? 2 : 1;
 	if (!g->size)
 		opt->size = wl->size;
 	if (!g->hold)
@@ -235,6 +261,10 @@ static void check_options(const struct given *g, const struct workload *wl)
 
 	if (!(opt->mode & wl->modes))
 		usage_error("%s does not run with --mode %s", wl->name, mode_name(opt->mode));
+	if (opt->no_lock && !wl->lock_optional)
+		usage_error("%s cannot do without its lock", wl->name);
+	if (opt->no_lock && opt->planted)
+		usage_error("planted rounds need the lock: give --planted or --no-lock");
 	if (opt->planted && !wl->planted_modes)
 		usage_error("%s cannot be planted", wl->name);
 	if (opt->planted && !(opt->mode & wl->planted_modes))

@@ -16,11 +16,13 @@ static void mixed_unit(struct worker *w)
 
 	burn_cpu(w->run->opt.think_ns);
 	sleep_ns(w->run->opt.hold_ns);
-	known_mutex_lock(m);
+	if (!w->run->opt.no_lock)
+		known_mutex_lock(m);
 	burn_cpu(w->run->opt.hold_ns);
-	known_mutex_unlock(m);
+	if (!w->run->opt.no_lock)
+		known_mutex_unlock(m);
 }
 
 WORKLOAD(mixed, .summary = "CPU, sleep and a mutex in turn", .modes = MODE_ALL, .workers = 4,
 	 .hold_us = 500, .think_us = 1000, .state_size = sizeof(struct known_mutex),
-	 .setup = mixed_setup, .unit = mixed_unit);
+	 .setup = mixed_setup, .unit = mixed_unit, .lock_optional = true);

@@ -100,13 +100,17 @@ static void worker_main(struct worker *w, struct truth_process *process)
 	snprintf(comm, sizeof(comm), "%s-%u", role, w->global % 10000000);
 	prctl(PR_SET_NAME, comm);
 	thread = truth_thread_begin(w->run->truth, role, comm);
+	thread->created_ns = w->created_ns;
 	thread->begin_ns = born_ns;
 	atomic_store(&w->tid, thread->tid);
+	thread->work_ns = now_ns();
+	w->run->truth->work_ns[w->global] =
+		thread->work_ns - (process->created_ns ? process->created_ns : w->created_ns);
 	do_share(w);
 	thread->work = w->done;
 	/* The last one measures memory while all stacks still exist. */
 	if (atomic_fetch_add(&w->process->finished, 1) + 1 == w->process->nr_workers)
-		process->pss_kib = truth_pss_kib();
+		truth_process_memory(w->run->truth, process);
 	truth_thread_end(thread);
 }
 
@@ -377,6 +381,7 @@ int modes_run(struct run *run)
 		run->plant = plant_new(nr_workers);
 	if (run->workload->setup_run)
 		run->workload->setup_run(run);
+	run->truth->fork_kib = truth_memory().anonymous_kib;
 	run->truth->cpu_begin_ns = process_cpu_ns();
 	run->truth->begin_ns = now_ns();
 	if (run->opt.mode & (MODE_PROCS | MODE_BOTH)) {
@@ -390,8 +395,8 @@ int modes_run(struct run *run)
 		process_free(&process);
 	}
 	run->truth->end_ns = now_ns();
-	if (!record->pss_kib)
-		record->pss_kib = truth_pss_kib();
+	if (!record->memory.pss_kib)
+		truth_process_memory(run->truth, record);
 	truth_thread_end(thread);
 	truth_process_end(record);
 	return failed;

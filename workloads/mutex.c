@@ -66,9 +66,11 @@ static void mutex_unit(struct worker *w)
 {
 	struct known_mutex *m = mutex_of(w);
 
-	known_mutex_lock(m);
+	if (!w->run->opt.no_lock)
+		known_mutex_lock(m);
 	burn_cpu(w->run->opt.hold_ns);
-	known_mutex_unlock(m);
+	if (!w->run->opt.no_lock)
+		known_mutex_unlock(m);
 	burn_cpu(w->run->opt.think_ns);
 }
 
@@ -161,7 +163,8 @@ static void pshared_setup_run(struct run *run)
 
 #define PRIVATE_FAMILY                                                                  \
 	.modes = MODE_ALL, .planted_modes = MODE_THREADS | MODE_BOTH, .hold_us = 100,   \
-	.think_us = 100, .state_size = sizeof(struct known_mutex), .unit = mutex_unit
+	.think_us = 100, .state_size = sizeof(struct known_mutex), .unit = mutex_unit,  \
+	.lock_optional = true
 
 WORKLOAD(mutex, .summary = "one pthread mutex around --hold-us of CPU", PRIVATE_FAMILY,
 	 .setup = mutex_setup, .plant = &mutex_plant);
@@ -172,4 +175,4 @@ WORKLOAD(robust, .summary = "one robust mutex; planted: its owner dies in the la
 WORKLOAD(pshared, .summary = "one process-shared mutex around --hold-us of CPU", .modes = MODE_ALL,
 	 .planted_modes = MODE_THREADS | MODE_PROCS | MODE_BOTH, .hold_us = 100, .think_us = 100,
 	 .shared_size = sizeof(struct known_mutex), .setup_run = pshared_setup_run,
-	 .unit = mutex_unit, .plant = &mutex_plant);
+	 .unit = mutex_unit, .plant = &mutex_plant, .lock_optional = true);

@@ -49,6 +49,7 @@ struct truth *truth_new(unsigned int nr_workers, unsigned int nr_processes)
 	truth->nr_processes = nr_processes;
 	truth->nr_create = nr_workers;
 	truth->create_ns = truth_alloc(nr_workers * sizeof(uint64_t));
+	truth->work_ns = truth_alloc(nr_workers * sizeof(uint64_t));
 	return truth;
 }
 
@@ -65,7 +66,7 @@ struct truth_process *truth_process_begin(struct truth *truth, uint64_t created_
 
 	process->pid = getpid();
 	process->begin_ns = begin_ns;
-	process->create_ns = created_ns ? begin_ns - created_ns : 0;
+	process->created_ns = created_ns;
 	PUSH(&truth->processes, process);
 	return process;
 }
@@ -76,19 +77,43 @@ void truth_process_end(struct truth_process *process)
 	process->cpu_ns = process_cpu_ns();
 }
 
-uint64_t truth_pss_kib(void)
+struct truth_memory truth_memory(void)
 {
-	FILE *file = fopen("/proc/self/smaps_rollup", "re");
-	unsigned long long kib = 0;
-	char line[256];
+	FILE *file = fopen("/proc/self/smaps", "re");
+	struct truth_memory memory = {0};
+	char line[512], share = 0;
+	unsigned long long kib;
 
 	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file))
+		return memory;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%*x-%*x %*3c%c", &share) == 1)
+			continue;
 		if (sscanf(line, "Pss: %llu kB", &kib) == 1)
-			break;
+			memory.pss_kib += kib;
+		else if (sscanf(line, "Private_Clean: %llu kB", &kib) == 1)
+			memory.uss_kib += kib;
+		else if (sscanf(line, "Anonymous: %llu kB", &kib) == 1 && share == 'p')
+			memory.anonymous_kib += kib;
+		if (sscanf(line, "Private_Dirty: %llu kB", &kib) != 1)
+			continue;
+		memory.uss_kib += kib;
+		memory.dirty_kib += share == 'p' ? kib : 0;
+	}
 	fclose(file);
-	return kib;
+	return memory;
+}
+
+/* What is private now was copied or is new; only the new made the total grow. */
+void truth_process_memory(const struct truth *truth, struct truth_process *process)
+{
+	struct truth_memory now = truth_memory();
+	uint64_t added = 0;
+
+	if (now.anonymous_kib > truth->fork_kib)
+		added = now.anonymous_kib - truth->fork_kib;
+	process->memory = now;
+	process->cow_kib = now.dirty_kib > added ? now.dirty_kib - added : 0;
 }
 
 struct truth_thread *truth_thread_begin(struct truth *truth, const char *role, const char *comm)

@@ -23,7 +23,9 @@ struct truth_thread {
 	pid_t tid;
 	char role[16];
 	char comm[16];
+	uint64_t created_ns;		/* just before pthread_create() or fork(); 0: not created */
 	uint64_t begin_ns;
+	uint64_t work_ns;		/* its first useful work; 0: none */
 	uint64_t end_ns;
 	uint64_t cpu_ns;
 	uint64_t work;
@@ -33,15 +35,23 @@ struct truth_thread {
 	uint64_t timeout_ns;
 };
 
+struct truth_memory {
+	uint64_t pss_kib;		/* 0: not known */
+	uint64_t uss_kib;
+	uint64_t anonymous_kib;		/* in private mappings, shared after a fork or not */
+	uint64_t dirty_kib;		/* of these: in this process only */
+};
+
 struct truth_process {
 	struct truth_process *next;
 	pid_t pid;
-	uint64_t create_ns;		/* from before fork() to its first instruction */
+	uint64_t created_ns;		/* just before fork(); 0: not ours */
 	uint64_t begin_ns;
 	uint64_t end_ns;
 	uint64_t cpu_ns;		/* since the process began */
 	uint64_t rusage_cpu_ns;		/* children only: what wait4() said, its exit included */
-	uint64_t pss_kib;
+	struct truth_memory memory;	/* at the end of its work */
+	uint64_t cow_kib;		/* of what it had from its parent: no longer shared */
 };
 
 /* One stay in a lock, or one wait for it: the log that blame is computed from. */
@@ -87,6 +97,7 @@ struct truth {
 	uint64_t begin_ns;
 	uint64_t end_ns;
 	_Atomic uint64_t ready_ns;	/* every thread blocked (idle kinds); 0: not known */
+	uint64_t fork_kib;		/* anonymous memory that a forked child begins with */
 	uint64_t cpu_begin_ns;		/* main process's CPU clock when the run began */
 	_Atomic bool stop;		/* SIGTERM or SIGINT: finish early, but truthfully */
 	_Atomic bool has_handoffs;
@@ -97,6 +108,7 @@ struct truth {
 	unsigned int nr_processes;	/* that have locks of their own */
 	unsigned int nr_create;
 	uint64_t *create_ns;		/* by global worker index */
+	uint64_t *work_ns;		/* the same, from when its process or it was made to its work */
 };
 
 struct truth *truth_new(unsigned int nr_workers, unsigned int nr_processes);
@@ -106,7 +118,12 @@ void *truth_alloc(size_t size);
 
 struct truth_process *truth_process_begin(struct truth *truth, uint64_t created_ns);
 void truth_process_end(struct truth_process *process);
-uint64_t truth_pss_kib(void);
+
+/* Zeros when it cannot be known. */
+struct truth_memory truth_memory(void);
+
+/* Memory of the calling process, whose record this is. */
+void truth_process_memory(const struct truth *truth, struct truth_process *process);
 
 /* The calling thread's record; later calls below charge it. */
 struct truth_thread *truth_thread_begin(struct truth *truth, const char *role, const char *comm);

@@ -42,7 +42,10 @@ static json_t *thread_json(const struct truth_thread *thread, bool exact)
 	json_t *object = json_pack("{s:i, s:i, s:s, s:s}", "pid", (int)thread->pid, "tid",
 				   (int)thread->tid, "role", thread->role, "comm", thread->comm);
 
+	json_object_set_new(object, "created_ns",
+			    number_or_null(thread->created_ns, thread->created_ns));
 	json_object_set_new(object, "begin_ns", number(thread->begin_ns));
+	json_object_set_new(object, "work_ns", number_or_null(thread->work_ns, thread->work_ns));
 	json_object_set_new(object, "end_ns", number(thread->end_ns));
 	json_object_set_new(object, "cpu_ns", number(thread->cpu_ns));
 	json_object_set_new(object, "work", number(thread->work));
@@ -57,15 +60,20 @@ static json_t *thread_json(const struct truth_thread *thread, bool exact)
 static json_t *process_json(const struct truth_process *process)
 {
 	json_t *object = json_pack("{s:i}", "pid", (int)process->pid);
+	bool forked = process->created_ns, seen = process->memory.pss_kib;
 
+	json_object_set_new(object, "created_ns", number_or_null(forked, process->created_ns));
 	json_object_set_new(object, "create_ns",
-			    number_or_null(process->create_ns, process->create_ns));
+			    number_or_null(forked, process->begin_ns - process->created_ns));
 	json_object_set_new(object, "begin_ns", number(process->begin_ns));
 	json_object_set_new(object, "end_ns", number(process->end_ns));
 	json_object_set_new(object, "cpu_ns", number(process->cpu_ns));
 	json_object_set_new(object, "rusage_cpu_ns",
 			    number_or_null(process->rusage_cpu_ns, process->rusage_cpu_ns));
-	json_object_set_new(object, "pss_kib", number(process->pss_kib));
+	json_object_set_new(object, "pss_kib", number_or_null(seen, process->memory.pss_kib));
+	json_object_set_new(object, "uss_kib", number_or_null(seen, process->memory.uss_kib));
+	json_object_set_new(object, "cow_kib",
+			    number_or_null(seen && forked, process->cow_kib));
 	return object;
 }
 
@@ -281,7 +289,7 @@ static void add_processes(json_t *root, const struct truth *truth)
 		const struct truth_process *process = all[i];
 
 		cpu_ns += process->cpu_ns;
-		pss_kib += process->pss_kib;
+		pss_kib += process->memory.pss_kib;
 		json_array_append_new(array, process_json(process));
 	}
 	free(all);
@@ -330,7 +338,7 @@ static json_t *head_json(const struct run *run)
 	const struct truth *truth = run->truth;
 	const struct options *opt = &run->opt;
 	uint64_t ready_ns = atomic_load(&truth->ready_ns);
-	json_t *root, *create = json_array();
+	json_t *root, *create = json_array(), *work = json_array();
 
 	root = json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:b, s:b, s:i}", "schema",
 			 "parascope-truth/1", "kind", run->workload->name, "mode",
@@ -338,6 +346,7 @@ static json_t *head_json(const struct run *run)
 			 (json_int_t)truth->nr_processes, "planted", opt->planted, "calibrated",
 			 opt->calibrated, "stopped", atomic_load(&truth->stop), "pid",
 			 (int)getpid());
+	json_object_set_new(root, "no_lock", json_boolean(opt->no_lock));
 	json_object_set_new(root, "count", number_or_null(opt->count, opt->count));
 	json_object_set_new(root, "time_ns", number_or_null(opt->time_ns, opt->time_ns));
 	json_object_set_new(root, "size", number(opt->size));
@@ -349,9 +358,12 @@ static json_t *head_json(const struct run *run)
 	json_object_set_new(root, "wall_ns", number(truth->end_ns - truth->begin_ns));
 	json_object_set_new(root, "handoffs",
 			    number_or_null(atomic_load(&truth->has_handoffs), truth->handoffs));
-	for (unsigned int i = 0; i < truth->nr_create; i++)
+	for (unsigned int i = 0; i < truth->nr_create && opt->mode != MODE_SEQ; i++) {
 		json_array_append_new(create, number(truth->create_ns[i]));
-	json_object_set_new(root, "startup", json_pack("{s:o}", "create_ns", create));
+		json_array_append_new(work, number(truth->work_ns[i]));
+	}
+	json_object_set_new(root, "startup",
+			    json_pack("{s:o, s:o}", "create_ns", create, "work_ns", work));
 	return root;
 }
 

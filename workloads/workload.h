@@ -39,6 +39,7 @@ struct options {
 	uint64_t think_ns;
 	bool planted;
 	bool pin;
+	bool no_lock;		/* the same work without taking the lock: what if it were gone */
 	bool calibrated;	/* count was found by calibration */
 	const char *truth;	/* file name, "-" for stdout, NULL for none */
 };
@@ -104,6 +105,7 @@ struct workload {
 	size_t shared_size;
 	bool calibrates;		/* unit() may be timed alone, before the run */
 	bool always_planted;
+	bool lock_optional;		/* unit() honours no_lock */
 	bool no_count;
 	bool no_time;
 	void (*setup_run)(struct run *run);		/* before any fork */

@@ -25,7 +25,7 @@ def spinner(done):
 
 
 def main():
-    experiment = common.Experiment("gilheld", __doc__, size=500_000, tasks=None, ids={"threads": "all"},
+    experiment = common.Experiment("gilheld", __doc__, size=500_000, tasks=None, ids={"threads": "all"}, work="spins",
                                    size_help="microseconds of each sleep")
     experiment.parser.add_argument("--naps", type=common.workers, default=4, metavar="N",
                                    help="how often (default %(default)s)")

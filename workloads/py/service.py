@@ -11,6 +11,7 @@ import threading
 import time
 
 import common
+import modes
 
 stop = threading.Event()
 cache = {}
@@ -105,10 +106,10 @@ def main():
     entries = [None] * len(jobs)
     stopped_by = "time"
     try:
-        with common.starting("fork"):  # whoever read the PID may send SIGTERM at once
+        with modes.starting("fork"):  # whoever read the PID may send SIGTERM at once
             print(os.getpid(), flush=True)
             experiment.begin()
-            threads = common.start_threads(jobs, experiment.how, entries)
+            threads = modes.start_threads(jobs, experiment.how, entries)
         stop.wait(opts.time or None)
     except common.Stopped as stopped:
         stopped_by = signal.Signals(stopped.signum).name
