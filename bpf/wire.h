@@ -69,6 +69,9 @@ enum wire_kind {
 	WIRE_FRAME,   /* function, file and line of a frame */
 	WIRE_NAME,    /* what a thread is called in its language */
 	WIRE_OBJECT,  /* what lies at an address that threads wait on */
+	WIRE_START_COSTS, /* what starting workers costs on this host, see user/analysis/costs.h */
+	WIRE_SPEED,	  /* how fast its CPUs are when so many threads run at once */
+	WIRE_MACHINE,	  /* what all programs together left of it */
 	WIRE_KIND_MAX,
 };
 
@@ -447,6 +450,28 @@ struct wire_object {
 	char region[48];       /* "libfoo.so.1", "heap", "stack", "memory" */
 };
 
+/* Measured on this host; only for predictions. */
+struct wire_start_costs {
+	struct wire_head head;
+	__u64 thread_ns, fork_ns, fork_mib_ns, exit_ns, ipc_ns, ipc_kib_ns;
+};
+
+struct wire_speed {
+	struct wire_head head;
+	__u32 threads; /* that run at once, 1.. */
+	__u32 ppm;     /* work that each does in a second of CPU time, one alone: 1000000 */
+	__u32 low_ppm, high_ppm;
+};
+
+/* Idle time of all CPUs, as the kernel adds it up; in steps of 1/100 s of each. */
+struct wire_machine {
+	struct wire_head head;
+	__u64 begin_ns, end_ns;
+	__u64 idle_ns;
+	__u32 cpus;
+	__u32 pad;
+};
+
 struct wire_name {
 	struct wire_head head;
 	char name[64];
@@ -653,6 +678,9 @@ WIRE_ASSERT(wire_runtime, 184);
 WIRE_ASSERT(wire_frame, 392);
 WIRE_ASSERT(wire_name, 80);
 WIRE_ASSERT(wire_object, 176);
+WIRE_ASSERT(wire_start_costs, 64);
+WIRE_ASSERT(wire_speed, 32);
+WIRE_ASSERT(wire_machine, 48);
 WIRE_ASSERT(wire_config, 24);
 WIRE_ASSERT(wire_python, 96);
 WIRE_ASSERT(wire_row, 8);

@@ -20,6 +20,7 @@ static void states(void **state)
 	assert_int_equal(syscall_state(455), WIRE_FUTEX_WAIT);
 	assert_int_equal(syscall_state(SYS_clock_nanosleep), WIRE_SLEEP);
 	assert_int_equal(syscall_state(SYS_wait4), WIRE_CHILD);
+	assert_int_equal(syscall_state(SYS_flock), WIRE_KLOCK);
 	assert_int_equal(syscall_state(SYS_fsync), WIRE_IO_DISK);
 	assert_int_equal(syscall_state(SYS_read), WIRE_IO_IPC);
 	assert_int_equal(syscall_state(SYS_epoll_pwait), WIRE_IO_IPC);

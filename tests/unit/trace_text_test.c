@@ -40,6 +40,7 @@ union record {
 	struct wire_name name;
 	struct wire_mapped mapped;
 	struct wire_object object;
+	struct wire_machine machine;
 	uint8_t bytes[TRACE_RECORD_MAX];
 };
 
@@ -68,6 +69,9 @@ static const uint16_t sizes[WIRE_KIND_MAX] = {
 	[WIRE_FRAME] = sizeof(struct wire_frame),
 	[WIRE_NAME] = sizeof(struct wire_name),
 	[WIRE_OBJECT] = sizeof(struct wire_object),
+	[WIRE_START_COSTS] = sizeof(struct wire_start_costs),
+	[WIRE_SPEED] = sizeof(struct wire_speed),
+	[WIRE_MACHINE] = sizeof(struct wire_machine),
 };
 
 #define FOR_EACH_KIND(kind)                                                                        \
@@ -158,6 +162,9 @@ static void make_valid(union record *r, uint16_t kind)
 		break;
 	case WIRE_NAME:
 		END(r->name.name);
+		break;
+	case WIRE_MACHINE:
+		r->machine.pad = 0;
 		break;
 	case WIRE_OBJECT:
 		END(r->object.name);

@@ -6,7 +6,7 @@
 
 #include "user/base/fail.h"
 
-static _Thread_local char text[512];
+static _Thread_local char text[1024];
 
 int fail(int err, const char *fmt, ...)
 {

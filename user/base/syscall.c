@@ -27,6 +27,7 @@ struct call {
 #define CHILD(name) [__NR_##name] = { #name, WIRE_CHILD }
 #define DISK(name) [__NR_##name] = { #name, WIRE_IO_DISK }
 #define IPC(name) [__NR_##name] = { #name, WIRE_IO_IPC }
+#define KLOCK(name) [__NR_##name] = { #name, WIRE_KLOCK } /* locks of files */
 #define OTHER(name) [__NR_##name] = { #name, WIRE_OTHER }
 
 /* clang-format off */
@@ -44,6 +45,7 @@ static const struct call calls[] = {
 	IPC(mq_timedreceive), IPC(pselect6), IPC(ppoll), IPC(splice), IPC(tee), IPC(vmsplice),
 	IPC(epoll_pwait), IPC(accept4), IPC(preadv), IPC(pwritev), IPC(recvmmsg), IPC(sendmmsg),
 	IPC(preadv2), IPC(pwritev2),
+	KLOCK(fcntl), KLOCK(flock),
 
 	/* all others that every machine has, by their number on x86-64 */
 	OTHER(close), OTHER(fstat), OTHER(lseek), OTHER(mmap), OTHER(mprotect), OTHER(munmap),
@@ -53,7 +55,7 @@ static const struct call calls[] = {
 	OTHER(socket), OTHER(shutdown), OTHER(bind), OTHER(listen), OTHER(getsockname),
 	OTHER(getpeername), OTHER(socketpair), OTHER(setsockopt), OTHER(getsockopt), OTHER(execve),
 	OTHER(exit), OTHER(kill), OTHER(uname), OTHER(semget), OTHER(semctl), OTHER(shmdt),
-	OTHER(msgget), OTHER(msgctl), OTHER(fcntl), OTHER(flock), OTHER(truncate),
+	OTHER(msgget), OTHER(msgctl), OTHER(truncate),
 	OTHER(ftruncate), OTHER(getcwd), OTHER(chdir), OTHER(fchdir), OTHER(fchmod), OTHER(fchown),
 	OTHER(umask), OTHER(gettimeofday), OTHER(getrlimit), OTHER(getrusage), OTHER(sysinfo),
 	OTHER(times), OTHER(ptrace), OTHER(getuid), OTHER(syslog), OTHER(getgid), OTHER(setuid),

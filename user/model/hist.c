@@ -25,11 +25,16 @@ uint64_t hist_floor(size_t i)
 	return (HIST_SUB + i % HIST_SUB) << (octave - 1);
 }
 
-void hist_add(struct hist *h, uint64_t value)
+void hist_add_n(struct hist *h, uint64_t value, uint64_t n)
 {
 	if (!h->slot)
 		h->slot = xcalloc(HIST_SLOTS, sizeof(*h->slot));
-	h->slot[slot_of(value)]++;
+	h->slot[slot_of(value)] += (uint32_t)n;
+}
+
+void hist_add(struct hist *h, uint64_t value)
+{
+	hist_add_n(h, value, 1);
 }
 
 void hist_merge(struct hist *into, const struct hist *from)

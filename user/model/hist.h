@@ -17,6 +17,7 @@ struct hist {
 };
 
 void hist_add(struct hist *h, uint64_t value);
+void hist_add_n(struct hist *h, uint64_t value, uint64_t n); /* n times */
 void hist_merge(struct hist *into, const struct hist *from);
 uint64_t hist_count(const struct hist *h);
 /* Smallest value of slot i. */

@@ -24,6 +24,7 @@
 #include "user/model/shared.h"
 #include "user/model/stack.h"
 #include "user/model/thread.h"
+#include "user/model/timeline.h"
 #include "user/model/wait.h"
 
 #define TIME_MAX (1ULL << 62) /* 146 years of uptime: no sum of two times overflows */
@@ -342,6 +343,24 @@ static void apply_cost(struct model *m, const void *rec)
 	m->cost = *(const struct wire_cost *)rec;
 }
 
+static void apply_start_costs(struct model *m, const void *rec)
+{
+	m->start_costs = *(const struct wire_start_costs *)rec;
+}
+
+static void apply_machine(struct model *m, const void *rec)
+{
+	m->machine = *(const struct wire_machine *)rec;
+}
+
+static void apply_speed(struct model *m, const void *rec)
+{
+	const struct wire_speed *r = rec;
+
+	if (r->threads && r->threads <= MODEL_MAX_SPEEDS)
+		m->speeds[r->threads - 1] = *r;
+}
+
 static void (*const handlers[WIRE_KIND_MAX])(struct model *m, const void *rec) = {
 	[WIRE_TASK] = apply_task,	   [WIRE_SWITCH] = apply_switch, [WIRE_WAKE] = apply_wake,
 	[WIRE_FUTEX] = apply_futex,   [WIRE_WORD] = apply_word,     [WIRE_EXEC] = apply_exec,
@@ -352,6 +371,8 @@ static void (*const handlers[WIRE_KIND_MAX])(struct model *m, const void *rec) =
 	[WIRE_SAMPLE] = apply_sample, [WIRE_STACK] = apply_stack,   [WIRE_RUNTIME] = apply_runtime,
 	[WIRE_FRAME] = apply_frame,   [WIRE_NAME] = apply_name,
 	[WIRE_MAPPED] = apply_mapped, [WIRE_OBJECT] = apply_object,
+	[WIRE_START_COSTS] = apply_start_costs, [WIRE_SPEED] = apply_speed,
+	[WIRE_MACHINE] = apply_machine,
 };
 
 /* --- life of a model ------------------------------------------------------------------------- */
@@ -363,6 +384,11 @@ struct model *model_new(void)
 	m->phase_ns = PHASE_FIRST_NS;
 	m->folded.kind = KIND_FOLDED;
 	return m;
+}
+
+void model_record(struct model *m)
+{
+	timeline_start(m);
 }
 
 int model_apply(struct model *m, const struct wire_head *rec)
@@ -421,6 +447,7 @@ void model_free(struct model *m)
 	lock_free_all(m);
 	shared_free(m);
 	stack_free_all(m);
+	timeline_free(m);
 	object_free_all(m);
 	HASH_CLEAR(python.hh, m->by_tstate);
 	HASH_CLEAR(hh, m->by_tid);

@@ -28,6 +28,7 @@
 #define MODEL_MAX_SITES 131072
 #define MODEL_MAX_OBJECTS 16384
 #define MODEL_MAX_RUNTIMES 64 /* of one process */
+#define MODEL_MAX_SPEEDS 64
 #define MODEL_PHASES 128 /* slices of the window: between half as many and these */
 
 /*
@@ -112,6 +113,7 @@ struct stack {
 	uint64_t id;
 	uint32_t flags; /* of wire_stack */
 	UT_hash_handle hh;
+	uint32_t number; /* 1, 2, ... in order of appearance */
 	size_t n, n_kernel, n_native;
 	const struct frame *frames[]; /* innermost first; NULL: beyond MODEL_MAX_FRAMES */
 };
@@ -222,6 +224,11 @@ struct lock {
 	uint64_t unknown_ns; /* blocked time with no holder known */
 	uint64_t pending_ns; /* the same since the last release: the next sleeper may tell */
 	struct word *words;
+	uint32_t timeline; /* its number there, 0: none */
+	struct {
+		uint32_t thread, op; /* of the timeline; thread 0: none */
+		uint64_t ns;
+	} let_go; /* last, by a call; global locks only */
 	bool active; /* used since the last look of the one who makes room */
 	struct lock *prev, *next; /* all locks, oldest first */
 };
@@ -276,11 +283,14 @@ struct thread {
 	uint64_t begin_ns, end_ns;
 	uint8_t state;	       /* enum wire_state */
 	uint8_t counted_class; /* enum lock_class while asleep on a lock */
+	bool loops;	       /* asleep in a call that waits for many things at once: epoll, io_uring */
 	uint64_t since_ns;
 	__u64 state_ns[WIRE_STATES];
+	uint64_t loop_ns; /* inside the window, so asleep */
 	uint64_t folded_ns[CLASS_COUNT]; /* futex time on locks that were folded */
 	uint64_t ran_ns; /* CPU time seen, inside the window or not */
 	uint64_t switches;
+	uint64_t first_cpu_ns; /* first on a CPU, 0: never yet */
 	struct wait wait;
 	struct lock *asleep_on; /* while in WIRE_FUTEX_WAIT */
 	struct lock *held;	/* locks that it is the holder of, list by held_next */
@@ -311,6 +321,7 @@ struct thread {
 	struct wire_wake early; /* a wake-up while it was going to sleep; ts 0: none */
 	bool have_sums;
 	struct wire_thread_sums sums; /* the kernel's own */
+	uint32_t timeline; /* its number there, 0: none */
 	struct thread *prev, *next;
 	UT_hash_handle hh; /* by tid, the living */
 };
@@ -365,6 +376,7 @@ struct process {
 
 struct phase {
 	uint64_t running_ns, runnable_ns, waiting_ns; /* thread time */
+	uint64_t gil_ns;			      /* part of waiting_ns */
 };
 
 struct model {
@@ -403,10 +415,16 @@ struct model {
 	struct wire_prog *progs;
 	size_t n_progs, cap_progs;
 	struct wire_cost cost;
+	struct wire_machine machine; /* head.kind 0: not known */
+	struct wire_start_costs start_costs; /* head.kind 0: not measured */
+	struct wire_speed speeds[MODEL_MAX_SPEEDS]; /* [0]: of one thread */
+	struct timeline *timeline; /* NULL: not asked for */
 	uint64_t records;
 };
 
 struct model *model_new(void);
+/* Keep the timeline as well; before the first record. */
+void model_record(struct model *m);
 /* 0, or -EINVAL and message for a record that cannot be part of any trace. */
 int model_apply(struct model *m, const struct wire_head *rec);
 /* Close everything at the end of the window (or at the last record, if it was never closed). */

@@ -15,13 +15,14 @@ static void halve_phases(struct model *m)
 		sum.running_ns += p[2 * i + 1].running_ns;
 		sum.runnable_ns += p[2 * i + 1].runnable_ns;
 		sum.waiting_ns += p[2 * i + 1].waiting_ns;
+		sum.gil_ns += p[2 * i + 1].gil_ns;
 		p[i] = sum;
 	}
 	memset(p + MODEL_PHASES / 2, 0, MODEL_PHASES / 2 * sizeof(*p));
 	m->phase_ns *= 2;
 }
 
-void phase_add(struct model *m, enum level_part part, uint64_t from, uint64_t to)
+void phase_add(struct model *m, enum level_part part, bool gil, uint64_t from, uint64_t to)
 {
 	uint64_t begin = model_begin_ns(m), end = model_end_ns(m);
 
@@ -42,6 +43,8 @@ void phase_add(struct model *m, enum level_part part, uint64_t from, uint64_t to
 			m->phases[i].runnable_ns += ns;
 		else
 			m->phases[i].waiting_ns += ns;
+		if (part == PART_WAITING && gil)
+			m->phases[i].gil_ns += ns;
 		from += ns;
 	}
 }

@@ -42,6 +42,11 @@ static const struct library {
 	{ "threading.py", NULL, KIND_PY_CONDITION, TAKES_LOCKS },
 	{ "queue.py", NULL, KIND_PY_QUEUE, TAKES_LOCKS },
 	{ "multiprocessing/queues.py", NULL, KIND_PY_QUEUE, TAKES_LOCKS },
+	{ "multiprocessing/synchronize.py", "__enter__", KIND_PY_LOCK, WAITS },
+	{ "multiprocessing/synchronize.py", NULL, KIND_PY_CONDITION, WAITS },
+	{ "multiprocessing/pool.py", "worker", KIND_PY_QUEUE, WAITS }, /* SimpleQueue.get(), in C */
+	{ "multiprocessing/pool.py", "_handle_tasks", KIND_PY_QUEUE, WAITS },
+	{ "multiprocessing/pool.py", "_handle_results", KIND_PY_QUEUE, WAITS },
 	{ "multiprocessing/pool.py", NULL, KIND_FUTEX, TAKES_LOCKS },
 	{ "concurrent/futures/thread.py", "_worker", KIND_PY_QUEUE, WAITS },
 	{ "concurrent/futures/thread.py", "shutdown", KIND_PY_JOIN, TAKES_LOCKS },
@@ -203,6 +208,25 @@ static void learn_lock(struct lock *l, const struct frame *place)
 		l->place = place;
 }
 
+/*
+ * A semaphore in shared memory that is entered ("with lock:") is a multiprocessing.Lock or its like.
+ * One of which acquire() is called by itself may as well be a signal, so it stays a semaphore.
+ */
+static bool learn_shared(struct lock *l, const struct stack *stack)
+{
+	const struct frame *frames[WIRE_FRAMES_MAX], *place;
+	const struct library *innermost;
+
+	if (!stack || !l->shared || l->kind != KIND_SEMAPHORE || !python_frames(stack, frames))
+		return false;
+	innermost = library_of(frames[0]);
+	if (!innermost || innermost->kind != KIND_PY_LOCK ||
+	    pylock_kind(stack, &place) != KIND_PY_LOCK)
+		return false;
+	learn_lock(l, place);
+	return true;
+}
+
 static struct lock *find_word_lock(struct model *m, struct process *p, struct lock *found,
 				   uint64_t addr, bool like_semaphore, const struct stack *stack)
 {
@@ -210,6 +234,8 @@ static struct lock *find_word_lock(struct model *m, struct process *p, struct lo
 	enum lock_kind kind;
 	struct lock *l;
 
+	if (learn_shared(found, stack))
+		return found;
 	if (!stack || !may_be_python(found, like_semaphore) || natlock_is_foreign(stack))
 		return found;
 	kind = pylock_kind(stack, &place);
@@ -268,9 +294,9 @@ struct lock *pylock_learn(struct model *m, struct process *p, const struct wait 
 {
 	struct lock *l = w->lock;
 
-	if (l->gil || l->shared)
+	if (l->gil)
 		return l;
-	if (w->object)
+	if (w->object && !l->shared)
 		l = find_parked(m, p, w->addr, 0, w->object, w->stack);
 	else
 		l = find_word_lock(m, p, l, w->addr, w->like_semaphore, w->stack);

@@ -7,6 +7,7 @@
 #include "user/model/lock.h"
 #include "user/model/room.h"
 #include "user/model/stack.h"
+#include "user/model/timeline.h"
 
 static void fold_party(struct party *into, const struct party *from)
 {
@@ -53,6 +54,7 @@ void room_drop(struct model *m, struct lock *l)
 		hist_free(&l->gil->ready);
 	free(l->gil);
 	lock_unlink(l);
+	timeline_lock_gone(m, l);
 	DL_DELETE(m->locks, l);
 	m->n_locks--;
 	free(l);

@@ -4,6 +4,7 @@
 #include "user/model/python.h"
 #include "user/model/sample.h"
 #include "user/model/stack.h"
+#include "user/model/timeline.h"
 #include "user/model/wait.h"
 
 void sample_stack(struct model *m, const struct wire_stack *r)
@@ -26,6 +27,7 @@ static void sample_cpu(struct model *m, struct thread *t, const struct wire_samp
 		t->python.cpu_ns[with_gil] += r->weight_ns;
 		site_of_thread(m, t, with_gil, stack, r->weight_ns);
 	}
+	timeline_sampled(m, t, stack, r->head.ts_ns);
 	python_seen(m, t, r, stack);
 	lock_blame_held(m, t, NULL, stack, r->head.ts_ns);
 }

@@ -68,6 +68,7 @@ struct stack *stack_add(struct model *m, const struct wire_stack *s)
 	stack = xcalloc(1, sizeof(*stack) + n * sizeof(stack->frames[0]));
 	stack->id = s->id;
 	stack->flags = s->flags;
+	stack->number = HASH_COUNT(m->stacks) + 1;
 	stack->n_kernel = add_part(m, stack, s, n, PART_KERNEL);
 	stack->n_native = add_part(m, stack, s, n, PART_NATIVE);
 	add_part(m, stack, s, n, PART_PYTHON);

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <utlist.h>
 
 #include "user/base/buf.h"
@@ -16,6 +17,7 @@
 #include "user/model/process.h"
 #include "user/model/python.h"
 #include "user/model/thread.h"
+#include "user/model/timeline.h"
 #include "user/model/wait.h"
 
 /* --- state ----------------------------------------------------------------------------------- */
@@ -36,6 +38,27 @@ static enum level_part part_of(const struct thread *t)
 }
 
 /*
+ * What one of these calls waits for may be any number of requests in flight.  poll() and select()
+ * are not among them: libraries call them for a single socket, to have a timeout.
+ */
+static bool is_loop_call(const struct wire_block *block)
+{
+	static const int calls[] = {
+		SYS_epoll_pwait,
+#ifdef SYS_epoll_wait
+		SYS_epoll_wait,
+#endif
+		426, /* io_uring_enter, on all machines */
+		441, /* epoll_pwait2 */
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (block->nr == calls[i])
+			return true;
+	return false;
+}
+
+/*
  * Leave the present state at ts.  The caller enters the next with thread_begin(); between the two
  * it may tell the wait what happened.
  */
@@ -46,10 +69,13 @@ static enum level_part thread_leave(struct model *m, struct thread *t, uint64_t 
 
 	if (ts < since)
 		ts = since;
+	timeline_left(m, t, ts);
 	t->state_ns[t->state] += model_inside_ns(m, since, ts);
 	if (t->state == WIRE_ON_CPU)
 		t->ran_ns += ts - since;
-	phase_add(m, was, since, ts);
+	if (t->state == WIRE_IO_IPC && t->loops)
+		t->loop_ns += model_inside_ns(m, since, ts);
+	phase_add(m, was, t->counted_class == CLASS_GIL, since, ts);
 	if (t->state == WIRE_FUTEX_WAIT)
 		wait_slept(m, t, since, ts);
 	else if (t->state == WIRE_WOKEN || t->state == WIRE_PREEMPTED)
@@ -62,7 +88,10 @@ static void thread_begin(struct model *m, struct thread *t, enum level_part was,
 {
 	enum level_part is;
 
+	timeline_advance(m, t->since_ns);
 	t->state = state;
+	if (state == WIRE_ON_CPU && !t->first_cpu_ns)
+		t->first_cpu_ns = t->since_ns;
 	is = part_of(t);
 	level_move(m, &m->tree, was, is, t->since_ns);
 	level_move(m, &t->process->level, was, is, t->since_ns);
@@ -81,6 +110,7 @@ void thread_correct(struct model *m, struct thread *t, uint8_t state)
 
 	if (t->state == state)
 		return;
+	timeline_corrected(m, t, state);
 	if (t->asleep_on)
 		wait_slept(m, t, t->since_ns, t->since_ns);
 	thread_begin(m, t, was, state);
@@ -101,13 +131,17 @@ void thread_sleep(struct model *m, struct thread *t, const struct wire_switch *s
 	}
 	if (s->prev_state != WIRE_PREEMPTED)
 		t->drop_ns = 0; /* what it let go of the GIL for */
+	t->loops = s->flags & WIRE_SWITCH_BLOCK && is_loop_call(&s->block);
 	thread_begin(m, t, was, s->prev_state);
 }
 
 void thread_woken(struct model *m, struct thread *t, const struct wire_wake *w, uint64_t ts)
 {
+	struct thread *waker = w->flags & WIRE_WAKE_OURS ? thread_find(m, w->waker_tid) : NULL;
+
+	timeline_woken(m, t, waker, w, ts);
 	python_woken(t, ts);
-	wait_woken(m, t, w->flags & WIRE_WAKE_OURS ? thread_find(m, w->waker_tid) : NULL, w);
+	wait_woken(m, t, waker, w);
 	thread_enter(m, t, WIRE_WOKEN, ts);
 }
 
@@ -137,6 +171,7 @@ struct thread *thread_new(struct model *m, struct process *p, uint32_t tid, uint
 	HASH_ADD(hh, m->by_tid, tid, sizeof(t->tid), t);
 	DL_APPEND(m->all_threads, t);
 	m->n_threads++;
+	timeline_born(m, t);
 	return t;
 }
 
@@ -179,6 +214,7 @@ void thread_start(struct model *m, struct thread *t, const struct wire_task *r)
 		wait_sleep(m, t, &r->block, false, r->head.ts_ns);
 		t->wait.carried = true;
 	}
+	t->loops = r->flags & WIRE_TASK_BLOCKED && is_loop_call(&r->block);
 	thread_begin(m, t, PART_NONE, r->state);
 }
 
@@ -209,6 +245,7 @@ void thread_end(struct model *m, struct thread *t, uint64_t ts)
 	wait_finish(m, t, ts);
 	python_forget(m, t, ts);
 	t->dead = true;
+	timeline_ended(m, t, false);
 	t->end_ns = t->since_ns; /* not before its last event, should this one be late */
 	m->n_dead_threads++;
 	if (--p->alive == 0 && p->pid)
@@ -219,6 +256,7 @@ void thread_finish(struct model *m, struct thread *t, uint64_t end)
 {
 	thread_leave(m, t, end > t->since_ns ? end : t->since_ns);
 	wait_finish(m, t, end);
+	timeline_ended(m, t, true);
 	t->end_ns = end;
 }
 

@@ -25,6 +25,7 @@
 #include "user/model/python.h"
 #include "user/model/stack.h"
 #include "user/model/thread.h"
+#include "user/model/timeline.h"
 #include "user/model/wait.h"
 #include "user/model/word.h"
 
@@ -168,8 +169,10 @@ static void wait_begin(struct model *m, struct thread *t, struct lock *l, uint64
 
 	wait_close(m, t);
 	*w = (struct wait){ .lock = l, .begin_ns = begin, .forced = begin != ts };
-	if (w->forced)
+	if (w->forced) {
 		w->between_ns = t->drop_delay_ns;
+		timeline_waits_since(m, t, l, begin);
+	}
 }
 
 void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, bool object,
@@ -190,9 +193,10 @@ void wait_sleep(struct model *m, struct thread *t, const struct wire_block *b, b
 	if (w->phase != WAIT_ASLEEP && w->lock == l && w->timed_out && !w->released && soon(t, ts))
 		l->rewaits++;
 	if (w->phase == WAIT_ASLEEP && w->lock == l) {
-		/* slept, was interrupted inside the call and sleeps again */
+		timeline_goes_on(m, t, l); /* was interrupted inside the call and sleeps again */
 	} else if (continues(t, l, ts, true) && !lock_given_up(l, b->addr, b->op)) {
 		w->between_ns += w->after_ns;
+		timeline_goes_on(m, t, l);
 	} else {
 		wait_begin(m, t, l, ts);
 	}
@@ -416,6 +420,7 @@ static void move_wait(struct model *m, struct thread *t, struct lock *to)
 	from->delay_ns -= w->delay_ns;
 	to->delay_ns += w->delay_ns;
 	lock_move_blame(m, from, to, blocked, m->now_ns);
+	timeline_moved(m, t, from, to);
 	w->lock = to;
 }
 
@@ -435,7 +440,7 @@ void wait_seen_at(struct model *m, struct thread *t, const struct wire_sample *r
 	natlock_learn(w->lock, stack);
 }
 
-static void wait_goes_on(struct thread *t, const struct wire_futex *f)
+static void wait_goes_on(struct model *m, struct thread *t, const struct wire_futex *f)
 {
 	struct wait *w = &t->wait;
 
@@ -444,6 +449,8 @@ static void wait_goes_on(struct thread *t, const struct wire_futex *f)
 	w->end_ns = f->head.ts_ns;
 	w->got_it = f->ret >= 0 || f->ret == -EAGAIN;
 	w->on_cpu_at_end_ns = thread_on_cpu_ns(t, f->head.ts_ns);
+	timeline_returned(m, t, w->lock, 0, w->end_ns);
+	timeline_given(m, t, w->lock, true, w->end_ns);
 }
 
 /* It was woken on a word of the lock: does it have the lock?  The mutex inside a GIL is not the GIL. */
@@ -478,6 +485,8 @@ static void wait_returned(struct model *m, struct thread *t, const struct wire_f
 		w->got_it = f->ret >= 0;
 		w->timed_out = f->ret == -ETIMEDOUT;
 		w->on_cpu_at_end_ns = thread_on_cpu_ns(t, ts);
+		timeline_returned(m, t, l, f->enter_ns, ts);
+		timeline_given(m, t, l, false, ts);
 		if (takes(l, w))
 			lock_hold(m, l, t, ts);
 		if (!lock_kinds[l->kind].refold)
@@ -488,7 +497,7 @@ static void wait_returned(struct model *m, struct thread *t, const struct wire_f
 	l = lock_find(m, t->process, f->addr, f->op, f->val);
 	count_result(m, l, f);
 	if (w->phase == WAIT_RETURNED && w->lock == l && continues(t, l, ts, false))
-		wait_goes_on(t, f);
+		wait_goes_on(m, t, f);
 }
 
 static void released(struct model *m, struct lock *l, uint64_t ts)
@@ -515,8 +524,12 @@ static void wake_call(struct model *m, struct thread *t, const struct wire_futex
 	}
 	l->active = true;
 	l->last_ns = f->head.ts_ns;
+	if (woke)
+		timeline_woke(m, t, l, f->head.ts_ns);
 	if (!lock_releases(l, f->addr))
 		return;
+	if (lock_class(l) == CLASS_GIL)
+		timeline_released(m, t, l, when);
 	if (t->wait.lock == l && t->wait.phase != WAIT_ASLEEP) {
 		t->wait.released = true;
 		wait_close(m, t);

@@ -514,6 +514,13 @@ uint32_t enrich_living(const struct enrich *e)
 	return e->living;
 }
 
+void enrich_list_living(const struct enrich *e, struct proc_ids *ret)
+{
+	for (const struct seen_process *p = e->processes; p; p = p->hh.next)
+		if (p->alive)
+			vec_push(ret->ids, ret->n, ret->cap) = (pid_t)p->tgid;
+}
+
 uint64_t enrich_unmapped(const struct enrich *e)
 {
 	return e->unmapped;

@@ -53,8 +53,10 @@ int enrich_pause_ms(const struct enrich *e);
 int enrich_mark(struct enrich *e, uint64_t ts_ns);
 /* The end of the window: facts of the processes that still live. */
 int enrich_finish(struct enrich *e);
-/* Processes whose threads have not all ended. */
+/* Processes whose threads have not all ended: how many; and append their ids. */
 uint32_t enrich_living(const struct enrich *e);
+struct proc_ids;
+void enrich_list_living(const struct enrich *e, struct proc_ids *ret);
 /* Shared words whose file was not found (WIRE_LOSS_SHARED). */
 uint64_t enrich_unmapped(const struct enrich *e);
 /* Frames that have no name (WIRE_LOSS_FRAME). */

@@ -49,6 +49,10 @@ struct session {
 	uint64_t ring_bytes;
 	uint64_t received;
 	uint64_t missing_sources;
+	uint64_t living;	  /* threads that session_sums() saw */
+	bool stacks;		  /* of anything */
+	struct wire_loss base;	  /* counted before the present window, see session_again() */
+	uint64_t *base_misses;	  /* of each program; NULL: none */
 	int stats_fd;
 	int wake_fd; /* epoll; see open_wake() */
 	/* the sink of the drain that is going on, and what it failed with */
@@ -100,6 +104,7 @@ static void configure(struct session *s, const struct session_opts *opts)
 {
 	struct collector *skel = s->skel;
 
+	s->stacks = opts->sample_ns || opts->native;
 	s->ring_bytes = ring_size(opts->ring_bytes ? opts->ring_bytes : 8 << 20);
 	bpf_map__set_max_entries(skel->maps.ring, (uint32_t)s->ring_bytes);
 	skel->rodata->config.follow_children = opts->follow_children;
@@ -398,9 +403,27 @@ int session_drain(struct session *s, trace_sink sink, void *ctx)
 	return n < 0 ? fail(n, "cannot read the ring buffer: %s", strerror(-n)) : n;
 }
 
+struct counting {
+	trace_sink sink;
+	void *ctx;
+	uint64_t n;
+};
+
+static int count_living(void *ctx, const struct wire_head *rec)
+{
+	struct counting *c = ctx;
+
+	c->n++;
+	return c->sink(c->ctx, rec);
+}
+
 int session_sums(struct session *s, trace_sink sink, void *ctx)
 {
-	return run_iterator(s, ITER_SUMS, sink, ctx);
+	struct counting c = { sink, ctx, 0 };
+	int err = run_iterator(s, ITER_SUMS, count_living, &c);
+
+	s->living = c.n;
+	return err;
 }
 
 /* Nothing is lost by what it misses: a sample, or what another does (`preemptible` in maps.bpf.h). */
@@ -444,15 +467,19 @@ void session_losses(const struct session *s, struct wire_loss *ret)
 	free(per_cpu);
 	ret->count[WIRE_LOSS_RECEIVED] = s->received;
 	ret->count[WIRE_LOSS_RECURSION] = recursion_misses(s);
+	for (int i = 0; i < WIRE_LOSS_KINDS; i++)
+		ret->count[i] -= s->base.count[i];
 	ret->count[WIRE_LOSS_SOURCE] = s->missing_sources;
 }
 
 int session_progs(const struct session *s, trace_sink sink, void *ctx)
 {
 	struct bpf_program *prog;
+	size_t i = 0;
 	int err;
 
 	bpf_object__for_each_program(prog, s->skel->obj) {
+		uint64_t before = s->base_misses ? s->base_misses[i++] : 0;
 		struct wire_prog rec = { .head = { .kind = WIRE_PROG, .size = sizeof(rec) } };
 		struct bpf_prog_info info = { 0 };
 		uint32_t len = sizeof(info);
@@ -464,7 +491,7 @@ int session_progs(const struct session *s, trace_sink sink, void *ctx)
 		rec.head.ts_ns = session_now_ns();
 		rec.runs = info.run_cnt;
 		rec.run_ns = info.run_time_ns;
-		rec.misses = info.recursion_misses;
+		rec.misses = info.recursion_misses - before;
 		rec.insns = info.verified_insns;
 		err = sink(ctx, &rec.head);
 		if (err)
@@ -521,6 +548,54 @@ void session_memory(const struct session *s, __u64 *ret_maps_kib, __u64 *ret_rin
 	*ret_ring_kib = s->ring_bytes / 1024;
 }
 
+static void clear(struct bpf_map *map)
+{
+	uint32_t key;
+
+	while (!bpf_map__get_next_key(map, NULL, &key, sizeof(key)) &&
+	       !bpf_map__delete_elem(map, &key, sizeof(key), 0))
+		;
+}
+
+static void count_from_here(struct session *s)
+{
+	struct wire_loss now = { 0 };
+	struct bpf_program *prog;
+	size_t n = 0, i = 0;
+
+	session_losses(s, &now);
+	for (int kind = 0; kind < WIRE_LOSS_KINDS; kind++)
+		s->base.count[kind] += now.count[kind];
+	s->base.count[WIRE_LOSS_SOURCE] = 0;
+	bpf_object__for_each_program(prog, s->skel->obj)
+		n++;
+	if (!s->base_misses)
+		s->base_misses = xcalloc(n, sizeof(*s->base_misses));
+	bpf_object__for_each_program(prog, s->skel->obj) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+
+		if (bpf_program__fd(prog) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+			s->base_misses[i] = info.recursion_misses;
+		i++;
+	}
+}
+
+bool session_again(struct session *s)
+{
+	if (s->living || s->stacks || s->stats_fd >= 0 || *(volatile __u64 *)&s->skel->bss->dying)
+		return false;
+	clear(s->skel->maps.targets);
+	clear(s->skel->maps.python_of);
+	count_from_here(s);
+	s->skel->data->window_begin_ns = ~0ULL;
+	s->skel->data->window_end_ns = ~0ULL;
+	s->skel->bss->attaching = true;
+	s->skel->bss->window_closed = false;
+	return true;
+}
+
 void session_close(struct session *s)
 {
 	if (!s)
@@ -537,5 +612,6 @@ void session_close(struct session *s)
 		close(s->wake_fd);
 	if (s->stats_fd >= 0)
 		close(s->stats_fd);
+	free(s->base_misses);
 	free(s);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* facts.c - affinity, cgroup quota and command line of a process; see facts.h. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,22 @@ uint32_t facts_cpus_online(void)
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
 	return n > 0 ? (uint32_t)n : 1;
+}
+
+bool facts_idle_ns(uint64_t *ret)
+{
+	unsigned long long idle, iowait;
+	long hz = sysconf(_SC_CLK_TCK);
+	FILE *f = fopen("/proc/stat", "re");
+	bool known;
+
+	if (!f)
+		return false;
+	known = hz > 0 && fscanf(f, "cpu %*u %*u %*u %llu %llu", &idle, &iowait) == 2;
+	fclose(f);
+	if (known)
+		*ret = (idle + iowait) * (1000000000ULL / (unsigned long long)hz);
+	return known;
 }
 
 /* --- parsers --------------------------------------------------------------------------------- */

@@ -14,6 +14,9 @@
 /* CPUs that are online now, at least 1. */
 uint32_t facts_cpus_online(void);
 
+/* Time that all CPUs together were idle since boot; false: the kernel does not tell. */
+bool facts_idle_ns(uint64_t *ret);
+
 /*
  * Fill cpus_allowed, quota_milli, throttled_ns, throttled and cmdline; head and start_ns stay as
  * they are.

@@ -46,6 +46,7 @@ struct child {
 	char *const *argv;
 	const struct origin *origin;
 	const struct sudo_user *user;
+	const int *stdio;
 	pid_t parent;
 	int cork;
 };
@@ -63,6 +64,8 @@ static int set_up(const struct child *c, enum stage *stage)
 
 	*stage = STAGE_ORIGIN; /* as root: it may have to raise limits */
 	err = origin_restore(c->origin);
+	for (int fd = 0; !err && c->stdio && fd <= STDERR_FILENO; fd++)
+		err = dup2(c->stdio[fd], fd) < 0 ? -errno : 0;
 	if (err)
 		return err;
 	*stage = STAGE_USER;
@@ -180,7 +183,9 @@ static void keep_status_of_children(void)
 
 int launch_start(struct launch **ret, char *const argv[], const struct launch_opts *opts)
 {
-	struct child child = { .argv = argv, .origin = opts->origin, .parent = getpid() };
+	struct child child = { .argv = argv, .origin = opts->origin,
+			       .stdio = opts->stdio,
+			       .parent = getpid() };
 	struct sudo_user user;
 	struct launch *launch;
 	int pair[2], err;

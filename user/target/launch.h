@@ -27,6 +27,7 @@ struct launch_opts {
 	const struct origin *origin; /* what the command starts with */
 	char *const *env;	     /* its environment, normally environ; see sudo.h */
 	bool as_root;		     /* stay root under sudo */
+	const int *stdio;	     /* its descriptors 0 to 2; NULL: those of the origin */
 };
 
 /*

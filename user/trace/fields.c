@@ -311,6 +311,29 @@ static const struct field cost_fields[] = {
 	FIELD(wire_cost, symbol_cpu_ns, FIELD_UINT),
 };
 
+static const struct field start_costs_fields[] = {
+	FIELD(wire_start_costs, thread_ns, FIELD_UINT),
+	FIELD(wire_start_costs, fork_ns, FIELD_UINT),
+	FIELD(wire_start_costs, fork_mib_ns, FIELD_UINT),
+	FIELD(wire_start_costs, exit_ns, FIELD_UINT),
+	FIELD(wire_start_costs, ipc_ns, FIELD_UINT),
+	FIELD(wire_start_costs, ipc_kib_ns, FIELD_UINT),
+};
+
+static const struct field speed_fields[] = {
+	FIELD(wire_speed, threads, FIELD_UINT),
+	FIELD(wire_speed, ppm, FIELD_UINT),
+	FIELD(wire_speed, low_ppm, FIELD_UINT),
+	FIELD(wire_speed, high_ppm, FIELD_UINT),
+};
+
+static const struct field machine_fields[] = {
+	FIELD(wire_machine, begin_ns, FIELD_UINT),
+	FIELD(wire_machine, end_ns, FIELD_UINT),
+	FIELD(wire_machine, idle_ns, FIELD_UINT),
+	FIELD(wire_machine, cpus, FIELD_UINT),
+};
+
 #define ROW(text, type, table)                                                                     \
 	.name = (text), .size = sizeof(struct type), .fields = (table), .n_fields = COUNT(table)
 #define ROW_BLOCK(type, flag)                                                                      \
@@ -347,6 +370,9 @@ static const struct kind kinds[WIRE_KIND_MAX] = {
 	[WIRE_FRAME] = { ROW("frame", wire_frame, frame_fields) },
 	[WIRE_NAME] = { ROW("name", wire_name, name_fields) },
 	[WIRE_OBJECT] = { ROW("object", wire_object, object_fields) },
+	[WIRE_START_COSTS] = { ROW("start_costs", wire_start_costs, start_costs_fields) },
+	[WIRE_MACHINE] = { ROW("machine", wire_machine, machine_fields) },
+	[WIRE_SPEED] = { ROW("speed", wire_speed, speed_fields) },
 };
 
 /* clang-format on */
