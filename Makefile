@@ -30,7 +30,7 @@ SANFLAG := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-rec
 CFLAGS  += -std=gnu11 -g $(OPT) $(WARN) $(HARDEN) $(SANFLAG)
 CPPFLAGS += -D_GNU_SOURCE -I. -I$(O) -MMD -MP
 LDFLAGS += $(LHARDEN) $(SANFLAG)
-LDLIBS  := -lbpf -ldw -lelf -liberty -lseccomp -lz -lm
+LDLIBS  := -lbpf -ldw -lelf -liberty -lseccomp -ljansson -lz -lm
 # Workloads: predictable stacks, no surprises by the optimiser, whatever the tool is built with.
 WLFLAGS := -std=gnu11 -O1 -g -fno-inline -fno-omit-frame-pointer $(WARN) -fPIE
 
@@ -155,7 +155,7 @@ $(O)/workload: $(WLSRC:%.c=$(O)/%.o)
 
 $(O)/unit/%_test: $(O)/tests/unit/%_test.o $(O)/tests/unit/report_sample.o \
 		$(O)/tests/unit/report_python.o $(O)/tests/unit/report_native.o $(O)/libcore.a
-	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -ljansson -o $@
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
 $(O)/bpftest/%: $(O)/tests/bpf/%.o $(O)/libcore.a
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
@@ -176,10 +176,13 @@ install: all ## into DESTDIR/prefix
 	install -D -m 755 $(O)/parascope $(DESTDIR)$(prefix)/bin/parascope
 	install -D -m 755 $(O)/workload $(DESTDIR)$(prefix)/bin/parascope-workload
 	install -D -m 644 user/parascope.1 $(DESTDIR)$(prefix)/share/man/man1/parascope.1
+	install -d $(DESTDIR)$(prefix)/share/parascope/py
+	install -m 644 workloads/py/*.py $(DESTDIR)$(prefix)/share/parascope/py
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(prefix)/bin/parascope $(DESTDIR)$(prefix)/bin/parascope-workload \
 		$(DESTDIR)$(prefix)/share/man/man1/parascope.1
+	rm -rf $(DESTDIR)$(prefix)/share/parascope
 
 clean: ## remove .output
 	rm -rf $(O)

@@ -27,8 +27,9 @@ runtime: base target symbol
 model: base trace
 session: base trace target symbol runtime
 analysis: base model
-render: base analysis
-cmd: base trace target session model analysis render
+bench: base target analysis
+render: base analysis bench
+cmd: base trace target session model analysis bench render
 "
 while IFS=: read -r folder allowed; do
 	[ -n "$folder" ] || continue

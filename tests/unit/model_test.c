@@ -23,8 +23,10 @@
 #include <cmocka.h>
 
 #include "user/analysis/analysis.h"
+#include "user/analysis/whatif.h"
 #include "user/base/buf.h"
 #include "user/model/model.h"
+#include "user/model/timeline.h"
 #include "user/render/render.h"
 #include "user/trace/trace.h"
 
@@ -843,6 +845,55 @@ static void check_report(const struct sim *s, const struct report *r)
 	assert_true(r->quality.complete);
 }
 
+/* Every thread's life has no gap, as far as it lay inside the window and was seen. */
+static void check_timeline(const struct sim *s, const struct model *m)
+{
+	const struct thread *t;
+
+	DL_FOREACH(m->all_threads, t)
+	{
+		const struct timeline_thread *tt = &m->timeline->threads[t->timeline - 1];
+		uint64_t ns = 0, on_cpu = 0;
+
+		assert_int_equal(tt->id, t->id);
+		for (size_t i = 0; i < tt->n; i++) {
+			const struct timeline_op *op = &tt->ops[i];
+
+			ns += op->ns;
+			on_cpu += op->kind == TIMELINE_RUN ? op->ns : 0;
+			if (op->kind == TIMELINE_WAIT && op->thread)
+				assert_int_equal(m->timeline->threads[op->thread - 1].ops[op->op].kind,
+						 TIMELINE_WAKE);
+		}
+		if (s->lossy) /* a record that comes late */
+			continue;
+		assert_int_equal(on_cpu, t->state_ns[WIRE_ON_CPU]);
+		assert_int_equal(ns, model_inside_ns(m, t->begin_ns, t->end_ns));
+	}
+}
+
+/* Whatever was recorded: the path adds up, and every question has an answer or a reason. */
+static void check_prediction(const struct sim *s, const struct model *m, struct report *r)
+{
+	static const char *const questions[] = { "all", "processes", "no-gil", "no-lock:L1",
+						 "cpus:1", "cpus:7" };
+	const struct report_prediction *p;
+	uint64_t sum = 0;
+
+	check_timeline(s, m);
+	whatif_answer(r, m, questions, sizeof(questions) / sizeof(questions[0]));
+	p = r->prediction;
+	for (size_t i = 0; i < CRITICAL_KINDS; i++)
+		sum += p->critical.kind_ns[i];
+	assert_int_equal(sum, r->window_ns);
+	for (size_t i = 0; i < p->n_whatifs; i++) {
+		const struct report_whatif *w = &p->whatifs[i];
+
+		assert_true(w->refused == (w->why[0] != 0));
+		assert_true(w->low_ns <= w->value_ns && w->value_ns <= w->high_ns);
+	}
+}
+
 static void check_formats(const struct report *r)
 {
 	struct render_opts o = render_defaults;
@@ -865,6 +916,7 @@ static void run_stream(uint64_t seed)
 	struct model *m = model_new();
 	struct report *r;
 
+	model_record(m);
 	if (seed % 2)
 		lose(s);
 	for (size_t i = 0; i < s->n; i++) {
@@ -880,6 +932,7 @@ static void run_stream(uint64_t seed)
 	check_locks(s, m);
 	check_report(s, r);
 	check_folded(m, r);
+	check_prediction(s, m, r);
 	check_formats(r);
 	report_free(r);
 	model_free(m);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/unit/report_sample.h"
+#include "user/analysis/metric.h"
 #include "user/analysis/report.h"
 #include "user/base/buf.h"
 
@@ -379,7 +380,7 @@ static void fill_processes(struct sample *s)
 	r->n_phases = 7;
 	for (size_t i = 0; i < 7; i++)
 		r->phases[i] = (struct report_phase){ i * SEC, (i + 1) * SEC, (double)i / 2, 7.25,
-						      0 };
+						      0, 7.25 };
 	fill_processes_quality(s);
 }
 
@@ -411,7 +412,7 @@ static void fill_huge(struct sample *s)
 	r->n_phases = 5000;
 	for (size_t i = 0; i < 5000; i++)
 		r->phases[i] = (struct report_phase){ i, i + 1, sin((double)i / 300) * 4 + 4,
-						      1e9, 12345 };
+						      1e9, 12345, 1e9 };
 	for (size_t i = 0; i < r->n_locks; i++) {
 		r->locks[i].wait_ns = INT64_MAX;
 		r->locks[i].waits = INT64_MAX;
@@ -506,6 +507,7 @@ struct report *report_sample(const char *name)
 			struct sample *s = xcalloc(1, sizeof(*s));
 
 			fills[i].fill(s);
+			s->r.metrics = metrics_of(&s->r);
 			return &s->r;
 		}
 	return NULL;
@@ -517,7 +519,9 @@ void report_sample_free(struct report *r)
 
 	for (size_t i = 0; s && i < s->n_blocks; i++)
 		free(s->blocks[i]);
-	if (s)
+	if (s) {
+		metrics_free(s->r.metrics);
 		free(s->blocks);
+	}
 	free(s);
 }

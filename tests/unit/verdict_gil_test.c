@@ -71,6 +71,32 @@ static void bound_somewhere(void **state)
 	assert_true(strlen(v->sentence) < 240);
 }
 
+/* It looks up every 5 ms and has to wait for a CPU then, while the holder runs: not the CPU's fault. */
+static void bound_with_few_cpus(void **state)
+{
+	struct sample s = sample(10, 2), starved = sample(10, 2), handed = sample(10, 2);
+	(void)state;
+
+	THREADS(&s, 2, .cpu = 4, .woken = 3.2, .gil = 2.8, .voluntary = 4000);
+	level(s.running, 1, 8);
+	level(s.wanted, 2, 10);
+	add_gil(&s, gil_lock(&s, 5.6));
+	s.locks[0].delay_ns = NS(5);
+	assert_true(check(&s, VERDICT_GIL_BOUND)->explained > 0.7);
+	/* preempted when it had let go of it */
+	THREADS(&handed, 2, .cpu = 4.3, .runnable = 2.9, .gil = 2.8);
+	level(handed.running, 1, 8.6);
+	level(handed.wanted, 2, 10);
+	add_gil(&handed, gil_lock(&handed, 5.6));
+	check(&handed, VERDICT_GIL_BOUND);
+	THREADS(&starved, 2, .cpu = 1, .woken = 6.2, .gil = 2.8, .voluntary = 4000);
+	level(starved.running, 1, 2);
+	level(starved.wanted, 2, 10);
+	add_gil(&starved, gil_lock(&starved, 5.6));
+	starved.locks[0].delay_ns = NS(5);
+	check(&starved, VERDICT_CPU_SHORT);
+}
+
 /* A third of the waiting is behind a sleeper: still bound by the GIL, but that is to be told. */
 static void bound_and_asleep(void **state)
 {
@@ -221,6 +247,13 @@ static void preempted_holder(void **state)
 	assert_true(v->explained > 0.57 && v->explained < 0.58);
 }
 
+/* For 4 of 10 s nobody runs, although all want to. */
+static void with_pauses(struct sample *s)
+{
+	level(s->running, 1, 4);
+	level(s->running, 2, 2);
+}
+
 /* Half of the loss decides. */
 static void preempted_threshold(void **state)
 {
@@ -229,10 +262,12 @@ static void preempted_threshold(void **state)
 	(void)state;
 
 	THREADS(&gil, 4, .cpu = 2, .runnable = 1, .gil = 7);
+	with_pauses(&gil);
 	add_gil(&gil, gil_lock(&gil, 28))->held_preempted_ns = NS(11.9);
 	v = check(&gil, VERDICT_GIL_BOUND);
 	assert_true(v->explained > 0.5 && v->explained < 0.51);
 	THREADS(&cpu, 4, .cpu = 2, .runnable = 1, .gil = 7);
+	with_pauses(&cpu);
 	add_gil(&cpu, gil_lock(&cpu, 28))->held_preempted_ns = NS(12.1);
 	check(&cpu, VERDICT_CPU_SHORT);
 }
@@ -245,6 +280,7 @@ static void nobody_has_it(void **state)
 	(void)state;
 
 	THREADS(&busy, 4, .cpu = 2, .runnable = 1.5, .gil = 6.5);
+	with_pauses(&busy);
 	g = add_gil(&busy, gil_lock(&busy, 26));
 	g->free_ns = NS(11); /* 5.5 ms for each hand-off */
 	check(&busy, VERDICT_CPU_SHORT);
@@ -436,6 +472,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bound),
 		cmocka_unit_test(bound_somewhere),
+		cmocka_unit_test(bound_with_few_cpus),
 		cmocka_unit_test(bound_and_asleep),
 		cmocka_unit_test(held_asleep),
 		cmocka_unit_test(held_in_several_places),

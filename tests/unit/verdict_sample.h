@@ -43,7 +43,8 @@ struct sample {
 struct life {
 	uint32_t pid, tid;
 	const char *comm;
-	double cpu, runnable, lock, gil, io, disk, sleep, child, klock, unknown, stopped;
+	double cpu, runnable, woken, lock, gil, io, disk, sleep, child, klock, unknown, stopped;
+	double loop;	   /* part of io: in epoll_wait() */
 	double begin, end; /* end 0: lives until the end of the window */
 	bool ended;
 	uint64_t voluntary, involuntary;
@@ -79,6 +80,8 @@ static inline void add_life(struct sample *s, const struct life *l)
 	t->involuntary = l->involuntary;
 	ns[STATE_ON_CPU] = NS(l->cpu);
 	ns[STATE_PREEMPTED] = NS(l->runnable);
+	ns[STATE_WOKEN] = NS(l->woken);
+	t->loop_ns = NS(l->loop);
 	ns[STATE_LOCK] = NS(l->lock);
 	ns[STATE_GIL] = NS(l->gil);
 	ns[STATE_IO_IPC] = NS(l->io);
@@ -172,9 +175,10 @@ static inline const struct report_verdict *decide(struct sample *s)
 	r->par.on_cpu_ns = ns[STATE_ON_CPU];
 	r->par.average = wall > 0 ? (double)ns[STATE_ON_CPU] / wall : 0;
 	r->par.demand =
-		r->par.average +
-		(wall > 0 ? (double)(ns[STATE_PREEMPTED] + ns[STATE_LOCK] + ns[STATE_GIL]) / wall
-			  : 0);
+		r->par.average + (wall > 0 ? (double)(ns[STATE_PREEMPTED] + ns[STATE_WOKEN] +
+						      ns[STATE_LOCK] + ns[STATE_GIL]) /
+						     wall
+					   : 0);
 	r->par.running = steady(s->running, r->par.average, r->window_ns);
 	r->par.wanted = steady(s->wanted, r->par.demand, r->window_ns);
 	verdict_decide(r);
@@ -247,6 +251,7 @@ static inline void check_form(const struct report_verdict *v)
 	assert_true(strlen(v->sentence) <= 300 && strlen(v->advice) <= 300);
 	assert_memory_equal(v->sentence, name, strlen(name));
 	assert_true(v->explained >= 0 && v->explained <= 1);
+	assert_true(v->rule && *v->rule && *v->advice);
 	assert_true(v->n_evidence <= 8);
 	for (size_t i = 0; i < v->n_evidence; i++) {
 		assert_non_null(v->evidence[i].key);

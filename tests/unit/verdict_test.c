@@ -39,19 +39,28 @@ static void idle(void **state)
 static void idle_pool(void **state)
 {
 	struct sample s = sample(2, 2), late = sample(2, 2), loop = sample(2, 2);
+	struct sample busy = sample(2, 2), starved = sample(2, 2);
 	const struct report_verdict *v;
 	(void)state;
 
-	THREAD(&s, .tid = 100, .pid = 100, .cpu = 0.022, .sleep = 1.886, .runnable = 0.05,
+	THREAD(&s, .tid = 100, .pid = 100, .cpu = 0.022, .sleep = 1.886, .woken = 0.05,
 	       .voluntary = 1772);
 	THREADS(&s, 8);
 	v = check(&s, VERDICT_IDLE);
 	says(v->sentence, "waiting for work");
 	says(v->advice, "timers beside it");
-	THREAD(&late, .tid = 100, .pid = 100, .cpu = 0.022, .sleep = 1.86, .runnable = 0.115,
+	THREAD(&late, .tid = 100, .pid = 100, .cpu = 0.022, .sleep = 1.86, .woken = 0.115,
 	       .voluntary = 1772);
 	THREADS(&late, 8);
 	check(&late, VERDICT_IDLE);
+	/* on a busy machine, a millisecond late each time; and one that hardly ever gets a CPU */
+	THREAD(&busy, .tid = 100, .pid = 100, .cpu = 0.01, .sleep = 1.5, .woken = 0.49,
+	       .voluntary = 500);
+	THREADS(&busy, 8);
+	check(&busy, VERDICT_IDLE);
+	THREADS(&starved, 2, .cpu = 0.01, .woken = 1, .voluntary = 200);
+	level(starved.wanted, 1, 2);
+	check(&starved, VERDICT_CPU_SHORT);
 	/* neither is a server that hardly has requests and keeps threads for them */
 	THREAD(&loop, .tid = 100, .pid = 100, .cpu = 0.05, .io = 1.95, .voluntary = 100);
 	THREADS(&loop, 4);
@@ -181,6 +190,19 @@ static void gil_on_one_cpu(void **state)
 	says(v->sentence, "affinity: 1 CPU");
 	says(v->advice, "the GIL would be the next limit");
 	assert_true(evidence(v, "gil_share") > 0.5);
+}
+
+/* The one CPU is shared with another program: without the GIL still nothing would be faster. */
+static void gil_on_a_part_of_a_cpu(void **state)
+{
+	struct sample s = sample(10, 1);
+	(void)state;
+
+	THREADS(&s, 3, .cpu = 2.2, .runnable = 3.5, .gil = 4.2);
+	level(s.running, 1, 6.6);
+	level(s.wanted, 3, 9.9);
+	add_lock(&s, LOCK_CLASS_GIL, "gil", "GIL (CPython 3.11)", 12.6);
+	says(check(&s, VERDICT_CPU_SHORT)->sentence, "other programs had them");
 }
 
 static void gil_on_a_busy_machine(void **state)
@@ -347,6 +369,93 @@ static void wake_ups(void **state)
 	check(&slow, VERDICT_CPU_SHORT);
 }
 
+/* Woken for a lock while another thread runs: with a CPU it would find the lock taken. */
+static void woken_for_a_lock(void **state)
+{
+	struct sample fight = sample(10, 2), starved = sample(10, 2), other = sample(10, 2);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREADS(&fight, 4, .cpu = 2.3, .woken = 5.2, .lock = 2.4, .voluntary = 2000);
+	level(fight.running, 1, 9.2);
+	level(fight.wanted, 4, 10);
+	add_lock(&fight, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 9.6)->delay_ns = NS(20);
+	v = check(&fight, VERDICT_LOCK_BOUND);
+	assert_true(v->explained > 0.85);
+	says(v->sentence, "69 % of the wanted thread time went to waiting, and waking up, for mutex");
+	/* nobody of the program runs meanwhile: that is what a CPU is for */
+	THREADS(&starved, 4, .cpu = 0.6, .woken = 6.4, .lock = 3, .voluntary = 2000);
+	level(starved.running, 1, 2.4);
+	level(starved.wanted, 4, 10);
+	add_lock(&starved, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 12)->delay_ns = NS(24);
+	check(&starved, VERDICT_CPU_SHORT);
+	/* the delay of waits for work is no lock's, and two of them do run at once */
+	THREADS(&other, 4, .cpu = 2.3, .woken = 5.2, .lock = 2.4, .voluntary = 2000);
+	level(other.running, 1, 7.4);
+	level(other.running, 2, 0.9);
+	level(other.wanted, 4, 10);
+	add_lock(&other, LOCK_CLASS_COND, "condition", "condition 0x7f10", 9.6)->delay_ns = NS(20);
+	check(&other, VERDICT_CPU_SHORT);
+}
+
+/* What is late for its timer is no loss: it does not leave a gap between "full" and "short". */
+static void late_for_timers(void **state)
+{
+	struct sample s = sample(10, 2);
+	(void)state;
+
+	THREAD(&s, .tid = 201, .cpu = 8.4, .runnable = 1.6);
+	THREADS(&s, 3, .cpu = 0.1, .woken = 0.3, .sleep = 9.6, .voluntary = 3000);
+	level(s.wanted, 1, 9);
+	level(s.wanted, 2, 0.9);
+	level(s.wanted, 3, 0.1);
+	check(&s, VERDICT_SEQUENTIAL);
+}
+
+/* Preempted outside of the lock, but two threads never run at once: each would want it the next moment. */
+static void one_at_a_time(void **state)
+{
+	struct sample fight = sample(10, 2), both = sample(10, 2), light = sample(10, 2);
+	struct sample ring = sample(10, 2), held = sample(10, 2), naps = sample(10, 2);
+	(void)state;
+
+	THREADS(&fight, 4, .cpu = 2.1, .runnable = 4.4, .lock = 3.4);
+	level(fight.running, 1, 8.4);
+	level(fight.wanted, 4, 10);
+	add_lock(&fight, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 13.6);
+	check(&fight, VERDICT_LOCK_BOUND);
+	/* a holder that has no CPU; and the same if holders may as well sleep */
+	THREADS(&held, 4, .cpu = 0.7, .runnable = 3.8, .lock = 5.5);
+	level(held.running, 1, 2.8);
+	level(held.wanted, 4, 10);
+	add_lock(&held, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 22);
+	says(check(&held, VERDICT_CPU_SHORT)->sentence, "or for the lock of a thread without one");
+	THREADS(&naps, 4, .cpu = 0.7, .runnable = 3, .lock = 5, .sleep = 1.3);
+	level(naps.running, 1, 2.8);
+	level(naps.wanted, 4, 8.7);
+	add_lock(&naps, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 20);
+	check(&naps, VERDICT_LOCK_BOUND);
+	/* two do run at once */
+	THREADS(&both, 4, .cpu = 2.1, .runnable = 4.4, .lock = 3.4);
+	level(both.running, 1, 6.4);
+	level(both.running, 2, 1);
+	level(both.wanted, 4, 10);
+	add_lock(&both, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 13.6);
+	check(&both, VERDICT_CPU_SHORT);
+	/* they wait for each other at a condition, and a little for its mutex */
+	THREADS(&ring, 4, .cpu = 2.2, .runnable = 3, .lock = 0.8);
+	level(ring.running, 1, 8.8);
+	level(ring.wanted, 2, 10);
+	add_lock(&ring, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 3.2);
+	check(&ring, VERDICT_CPU_SHORT);
+	/* a lock that costs little does not explain it: they may be bound to one CPU */
+	THREADS(&light, 4, .cpu = 2.1, .runnable = 7.2, .lock = 0.6);
+	level(light.running, 1, 8.4);
+	level(light.wanted, 4, 10);
+	add_lock(&light, LOCK_CLASS_LOCK, "mutex", "mutex 0x7f10", 5.2);
+	check(&light, VERDICT_CPU_SHORT);
+}
+
 static void throttled(void **state)
 {
 	struct sample s = sample(10, 0.5);
@@ -414,9 +523,48 @@ static void clients(void **state)
 	(void)state;
 
 	THREAD(&one, .tid = 100, .cpu = 1, .io = 9, .voluntary = 4000);
-	says(check(&one, VERDICT_IO_SERIAL)->advice, "epoll");
+	says(check(&one, VERDICT_IO_SERIAL)->advice, "poll, select");
 	THREADS(&many, 4, .cpu = 2, .io = 7.8, .gil = 0.2, .voluntary = 4000);
 	check(&many, VERDICT_IO_OVERLAPPED);
+}
+
+/* One wait of an event loop may be for any number of requests; that of several threads overlaps. */
+static void event_loops(void **state)
+{
+	struct sample one = sample(10, 2), some = sample(10, 2), several = sample(10, 2);
+	const struct report_verdict *v;
+	(void)state;
+
+	THREAD(&one, .tid = 100, .cpu = 1, .io = 9, .loop = 8.9, .voluntary = 4000);
+	v = check(&one, VERDICT_UNCLEAR);
+	assert_string_equal(v->rule, "event-loop");
+	says(v->sentence, "cannot tell: one thread waits for many things at once");
+	says(v->advice, "asyncio.gather");
+	assert_true(evidence(v, "event_loop_share") > 0.88);
+	/* most of it is elsewhere */
+	THREAD(&some, .tid = 100, .cpu = 1, .io = 9, .loop = 6, .voluntary = 4000);
+	check(&some, VERDICT_IO_SERIAL);
+	THREADS(&several, 4, .cpu = 1, .io = 9, .loop = 9, .voluntary = 4000);
+	check(&several, VERDICT_IO_OVERLAPPED);
+}
+
+/* A disk that answers in 60 us: half as long again is waking up, which no CPU would take away. */
+static void fast_disk(void **state)
+{
+	struct sample one = sample(10, 2), many = sample(10, 2), slow = sample(10, 2);
+	struct sample client = sample(10, 2);
+	(void)state;
+
+	THREAD(&one, .tid = 100, .cpu = 2.9, .woken = 2.4, .disk = 4.7, .voluntary = 160000);
+	check(&one, VERDICT_IO_SERIAL);
+	THREADS(&many, 6, .cpu = 0.9, .woken = 3, .disk = 6, .voluntary = 90000);
+	check(&many, VERDICT_IO_OVERLAPPED);
+	/* a client alone: the server is elsewhere, nobody wakes anybody */
+	THREAD(&client, .tid = 100, .cpu = 1.4, .woken = 1.9, .io = 6.7, .voluntary = 14000);
+	check(&client, VERDICT_IO_SERIAL);
+	/* a millisecond each: somebody else has the CPUs */
+	THREADS(&slow, 6, .cpu = 0.9, .woken = 3, .disk = 6, .voluntary = 3000);
+	check(&slow, VERDICT_CPU_SHORT);
 }
 
 static void io_beside_work(void **state)
@@ -702,6 +850,7 @@ int main(void)
 		cmocka_unit_test(gils_of_several_processes),
 		cmocka_unit_test(gil_holder_sleeps),
 		cmocka_unit_test(gil_on_one_cpu),
+		cmocka_unit_test(gil_on_a_part_of_a_cpu),
 		cmocka_unit_test(gil_on_a_busy_machine),
 		cmocka_unit_test(lock_bound),
 		cmocka_unit_test(several_locks),
@@ -714,11 +863,16 @@ int main(void)
 		cmocka_unit_test(locks_behind_full_cpus),
 		cmocka_unit_test(other_programs),
 		cmocka_unit_test(wake_ups),
+		cmocka_unit_test(woken_for_a_lock),
+		cmocka_unit_test(late_for_timers),
+		cmocka_unit_test(one_at_a_time),
 		cmocka_unit_test(throttled),
 		cmocka_unit_test(no_single_cause),
 		cmocka_unit_test(sleepers),
 		cmocka_unit_test(sleepers_in_a_row),
 		cmocka_unit_test(clients),
+		cmocka_unit_test(event_loops),
+		cmocka_unit_test(fast_disk),
 		cmocka_unit_test(io_beside_work),
 		cmocka_unit_test(lock_beside_much_io),
 		cmocka_unit_test(disk),

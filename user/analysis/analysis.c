@@ -12,8 +12,10 @@
 #include "user/analysis/analysis.h"
 #include "user/analysis/folded.h"
 #include "user/analysis/gil.h"
+#include "user/analysis/metric.h"
 #include "user/analysis/sites.h"
 #include "user/analysis/verdict.h"
+#include "user/analysis/whatif.h"
 #include "user/base/buf.h"
 #include "user/model/level.h"
 
@@ -233,6 +235,7 @@ static void fill_phases(struct report *r, const struct model *m)
 		p->parallelism = (double)m->phases[i].running_ns / ns;
 		p->runnable = (double)m->phases[i].runnable_ns / ns;
 		p->waiting = (double)m->phases[i].waiting_ns / ns;
+		p->gil = (double)m->phases[i].gil_ns / ns;
 	}
 }
 
@@ -272,6 +275,7 @@ struct report *analysis_report(const struct model *m)
 	analysis_quality(r, m);
 	r->target = name_target(m, r);
 	verdict_decide(r);
+	r->metrics = metrics_of(r);
 	return r;
 }
 
@@ -298,11 +302,13 @@ void report_free(struct report *r)
 	}
 	report_free_runtimes(r);
 	report_free_folded(r);
+	whatif_free(r->prediction);
 	free(r->processes);
 	free(r->threads);
 	free(r->locks);
 	free(r->phases);
 	free(r->quality.progs);
+	metrics_free(r->metrics);
 	free((char *)r->target);
 	free(r);
 }

@@ -33,6 +33,7 @@ EVIDENCE(ev_stalled, unit_ratio(f->stalled, f->wall))
 EVIDENCE(ev_throttled, f->throttled)
 EVIDENCE(ev_switches, unit_ratio(f->switches, f->wall / SEC))
 EVIDENCE(ev_io_overlap, figures_io_overlap(f))
+EVIDENCE(ev_loop, unit_ratio(f->io.loop, f->io.last - f->io.first))
 EVIDENCE(ev_busy, unit_ratio(f->busy, f->wall))
 EVIDENCE(ev_solo, unit_ratio(f->solo, f->busy))
 EVIDENCE(ev_cond, unit_ratio((double)f->r->budget.state_ns[STATE_COND], f->total))
@@ -87,6 +88,8 @@ static const struct {
 			   ev_throttled, 1 },
 	[EV_SWITCHES] = { "switches", "context switches", "per_s", ev_switches, 0 },
 	[EV_IO_OVERLAP] = { "io_overlap", "threads in I/O at once", NULL, ev_io_overlap, 0 },
+	[EV_LOOP] = { "event_loop_share", "of the time in epoll, io_uring and the like", "share", ev_loop,
+		      0 },
 	[EV_BUSY] = { "busy_share", "of the window somebody wanted to run", "share", ev_busy, 0 },
 	[EV_SOLO] = { "solo_share", "of the busy time only one thread wanted to run", "share",
 		      ev_solo, 0 },

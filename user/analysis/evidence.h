@@ -31,6 +31,7 @@ enum evidence {
 	EV_THROTTLED,
 	EV_SWITCHES,
 	EV_IO_OVERLAP,
+	EV_LOOP,
 	EV_BUSY,
 	EV_SOLO,
 	EV_TOP,

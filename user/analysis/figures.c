@@ -20,6 +20,7 @@ static void collect_budget(struct figures *f, const struct report *r)
 
 	f->total = (double)r->budget.total_ns;
 	f->on = (double)ns[STATE_ON_CPU];
+	f->woken = (double)ns[STATE_WOKEN];
 	f->klock = (double)ns[STATE_KLOCK];
 	f->loss[LOSS_RUNNABLE] = (double)ns[STATE_WOKEN] + (double)ns[STATE_PREEMPTED];
 	f->loss[LOSS_LOCK] = (double)ns[STATE_LOCK];
@@ -38,6 +39,7 @@ static double bucket(const struct report_histogram *h, size_t k)
 static void collect_demand(struct figures *f, const struct report_parallelism *par)
 {
 	const struct report_histogram *h = &par->wanted;
+	double nobody;
 
 	f->ceiling = par->ceiling > 0 ? par->ceiling : max_of(1, f->r->cpus_online);
 	f->demand = par->demand;
@@ -57,7 +59,9 @@ static void collect_demand(struct figures *f, const struct report_parallelism *p
 		f->excess += ((double)k - use) * bucket(h, k);
 	}
 	f->solo = bucket(h, 1);
-	f->stalled = max_of(0, bucket(&par->running, 0) - bucket(h, 0) - f->loss[LOSS_RUNNABLE]);
+	nobody = max_of(0, bucket(&par->running, 0) - bucket(h, 0));
+	f->stalled = max_of(0, nobody - f->loss[LOSS_RUNNABLE]);
+	f->taken = f->ceiling < MANY_RUN ? nobody - f->stalled : 0;
 }
 
 /*
@@ -74,34 +78,68 @@ static bool does_io(const struct report_thread *t, double io)
 		(double)t->voluntary >= IO_WAKES_PER_S * life / SEC);
 }
 
-static void collect_io(struct io_figures *io, const struct report_thread *t)
+/*
+ * Who mostly waits for the disk or timers is woken from outside, and a short delay of waking up is
+ * a part of that wait: no CPU is missing, nor do threads of the program wake each other.  So it is
+ * with network and pipes, if nobody else of the program works.
+ */
+static bool wakes_late(const struct report_thread *t, bool alone)
+{
+	double ipc = ns_of(t, STATE_IO_IPC);
+	double outside = ns_of(t, STATE_IO_DISK) + ns_of(t, STATE_FAULT) + ns_of(t, STATE_SLEEP) +
+			 (alone ? ipc : 0);
+	double inside = ns_of(t, STATE_COND) + ns_of(t, STATE_LOCK) + ns_of(t, STATE_GIL) +
+			(alone ? 0 : ipc);
+
+	return outside >= inside && t->voluntary &&
+	       ns_of(t, STATE_WOKEN) < WAKE_DELAY_NS * (double)t->voluntary;
+}
+
+static void collect_io(struct io_figures *io, const struct report_thread *t, bool alone)
 {
 	double disk = ns_of(t, STATE_IO_DISK) + ns_of(t, STATE_FAULT);
 	double ipc = ns_of(t, STATE_IO_IPC), sleep = ns_of(t, STATE_SLEEP);
-	double ns = disk + ipc + sleep;
+	double late = wakes_late(t, alone) ? ns_of(t, STATE_WOKEN) : 0;
+	double ns = disk + ipc + sleep + late;
 
 	if (!does_io(t, ns))
 		return;
 	if (!io->threads++ || (double)t->begin_ns < io->first)
 		io->first = (double)t->begin_ns;
 	io->last = max_of(io->last, (double)t->end_ns);
-	io->top = max_of(io->top, ns + thread_wanted(t));
+	io->top = max_of(io->top, ns + thread_wanted(t) - late);
 	io->life += (double)t->life_ns;
-	io->wanted += thread_wanted(t);
+	io->wanted += thread_wanted(t) - late;
+	io->late += late;
 	io->disk += disk;
 	io->ipc += ipc;
+	io->loop += min_of((double)t->loop_ns, ipc);
 	io->sleep += sleep;
 	io->ns += ns;
+}
+
+static void collect_top(struct figures *f, const struct report *r)
+{
+	for (size_t i = 0; i < r->n_threads; i++) {
+		const struct report_thread *t = &r->threads[i];
+
+		if (t->tid && (!f->top || ns_of(t, STATE_ON_CPU) > ns_of(f->top, STATE_ON_CPU)))
+			f->top = t;
+	}
 }
 
 static void collect_threads(struct figures *f, const struct report *r)
 {
 	double first = f->wall, last = 0;
+	bool alone;
+
+	collect_top(f, r);
+	alone = figures_top_share(f) >= TOP_SHARE;
 
 	for (size_t i = 0; i < r->n_threads; i++) {
 		const struct report_thread *t = &r->threads[i];
 
-		collect_io(&f->io, t);
+		collect_io(&f->io, t, alone);
 		f->switches += (double)t->voluntary + (double)t->involuntary;
 		if (!t->tid) { /* many threads added up: no life of its own */
 			first = 0;
@@ -112,8 +150,6 @@ static void collect_threads(struct figures *f, const struct report *r)
 		last = max_of(last, (double)t->end_ns);
 		if (t->tid != t->pid)
 			f->waiting += ns_of(t, STATE_COND);
-		if (!f->top || t->state_ns[STATE_ON_CPU] > f->top->state_ns[STATE_ON_CPU])
-			f->top = t;
 	}
 	f->span = last > first ? last - first : 0;
 }
@@ -208,14 +244,74 @@ static void collect_gils(struct figures *f, const struct report *r)
 		gil->none &= r->runtimes[i].status && strcmp(r->runtimes[i].status, "no-gil") == 0;
 }
 
-/* What is to blame for the losses; who held what is known from the records only. */
+/* Woken for locks of this class, and without a CPU yet. */
+static double lock_delay(const struct figures *f, enum report_lock_class class)
+{
+	double delay = 0;
+
+	for (size_t i = 0; i < f->r->n_locks; i++)
+		if (f->r->locks[i].class == class)
+			delay += (double)f->r->locks[i].delay_ns;
+	return delay;
+}
+
+/* One at a time, of several that want to, and more of it for these locks than at conditions. */
+static bool in_turn(const struct figures *f, enum loss loss, enum loss other, double delay)
+{
+	const struct report_histogram *h = &f->r->par.running;
+	double together = 0;
+
+	for (size_t k = 2; k < h->n; k++)
+		together += bucket(h, k);
+	return f->ceiling >= MANY_RUN && together < TOGETHER_SHARE * f->busy &&
+	       f->loss[loss] >= f->loss[other] &&
+	       f->loss[loss] + delay >= max_of(MENTION_SHARE * f->wanted, f->waiting);
+}
+
+/* Can holders of locks sleep?  They cannot if threads hardly ever sleep but for locks and work. */
+static bool holders_may_sleep(const struct figures *f)
+{
+	const uint64_t *ns = f->r->budget.state_ns;
+	double elsewhere = f->total - f->wanted - (double)ns[STATE_COND] - (double)ns[STATE_CHILD];
+
+	return elsewhere >= MENTION_SHARE * f->wanted;
+}
+
+/*
+ * Runnable, but because of a lock: another thread of the program runs, and with a CPU this one
+ * would find the lock taken.  While nobody runs, and no holder sleeps, a CPU is what is missing: to
+ * who is runnable, and to those that wait for him.  Of the GIL the latter are known (gil.no_cpu).
+ */
+static void blame_locks(const struct figures *f, double runnable, double *ret_lock, double *ret_gil)
+{
+	double nobody = max_of(0, bucket(&f->r->par.running, 0) - bucket(&f->r->par.wanted, 0));
+	double ran = 1 - within_1(unit_ratio(nobody, f->busy));
+	double lock = lock_delay(f, LOCK_CLASS_LOCK), gil = lock_delay(f, LOCK_CLASS_GIL);
+	double short_ns = (nobody - f->stalled) * unit_ratio(f->wanted, f->busy);
+
+	*ret_lock = min_of(lock, runnable) * ran;
+	*ret_gil = min_of(gil * ran, runnable - *ret_lock);
+	if (in_turn(f, LOSS_LOCK, LOSS_GIL, lock))
+		*ret_lock = max_of(holders_may_sleep(f) ? 0 : -f->loss[LOSS_LOCK],
+				   runnable - *ret_gil - short_ns);
+	else if (f->gil.known && in_turn(f, LOSS_GIL, LOSS_LOCK, gil))
+		*ret_gil = max_of(*ret_gil,
+				  runnable - *ret_lock - max_of(0, short_ns - f->gil.no_cpu));
+}
+
+/* What is to blame for the losses; who held what, and when, is known from the records only. */
 static void collect_causes(struct figures *f)
 {
-	double moved = f->doubtful ? 0 : min_of(f->gil.no_cpu, f->loss[LOSS_GIL]);
+	double runnable = max_of(0, f->loss[LOSS_RUNNABLE] - f->io.late), lock = 0, gil = 0;
+	double no_cpu = 0;
 
-	memcpy(f->cause, f->loss, sizeof(f->cause));
-	f->cause[LOSS_GIL] -= moved;
-	f->cause[LOSS_RUNNABLE] += moved;
+	if (!f->doubtful) {
+		no_cpu = min_of(f->gil.no_cpu, f->loss[LOSS_GIL]);
+		blame_locks(f, runnable, &lock, &gil);
+	}
+	f->cause[LOSS_LOCK] = f->loss[LOSS_LOCK] + lock;
+	f->cause[LOSS_GIL] = f->loss[LOSS_GIL] - no_cpu + gil;
+	f->cause[LOSS_RUNNABLE] = runnable - lock - gil + no_cpu;
 }
 
 static void collect_quality(struct figures *f, const struct report_quality *q)
@@ -287,7 +383,12 @@ bool figures_io_mostly(const struct figures *f)
 
 bool figures_is_full(const struct figures *f)
 {
-	return f->on >= FULL_SHARE * f->possible;
+	return f->on + f->taken >= FULL_SHARE * f->possible;
+}
+
+bool figures_is_served(const struct figures *f)
+{
+	return figures_is_full(f) || f->on + f->io.late >= FULL_SHARE * f->possible;
 }
 
 /*

@@ -25,6 +25,8 @@ enum loss {
 /* All threads whose life is mostly waiting for I/O or timers, and that are not parked in it. */
 struct io_figures {
 	double disk, ipc, sleep, ns; /* ns: their sum */
+	double loop;		     /* part of ipc: in calls that wait for many things at once */
+	double late; /* woken from disk or timer, no CPU yet, if that was short; part of both */
 	double wanted, life, first, last, top;
 	size_t threads;
 };
@@ -49,9 +51,9 @@ struct figures {
 	double wall, span;	  /* wall: window, life of the target in it */
 	double dropped, disagree; /* shares: records lost; stream against kernel sums */
 	bool doubtful;		  /* the records do not tell enough */
-	double total, on, klock, wanted, lost;
+	double total, on, woken, klock, wanted, lost;
 	double loss[LOSS_COUNT];
-	double cause[LOSS_COUNT]; /* the same, with gil.no_cpu counted as runnable: what to blame */
+	double cause[LOSS_COUNT]; /* the same, but by what is to blame; may add up to less */
 	double ceiling;
 	double demand;	   /* threads that want to run, on average */
 	double possible;   /* CPU time if only the ceiling held back who wanted to run */
@@ -59,6 +61,7 @@ struct figures {
 	double busy, solo; /* wall: at least one, exactly one wanted to run */
 	double switches;   /* how often threads became runnable */
 	double stalled;	   /* wall: somebody wanted to run, nobody did or was runnable */
+	double taken;	   /* wall: the only CPU it may use was another program's */
 	double throttled;
 	double waiting; /* in conditions, without main threads, which wait for others to end */
 	struct io_figures io;
@@ -83,8 +86,11 @@ const struct report_gil *figures_gil_of(const struct report *r, const struct rep
 /* A main thread beside others, or children, with so much CPU time: none of the workers. */
 bool figures_coordinates(const struct report *r, const struct report_thread *t, double worth);
 
-/* Everybody who wanted to run got what the ceiling allows. */
+/* Everybody who wanted to run got what the ceiling allows, and other programs leave of one CPU. */
 bool figures_is_full(const struct figures *f);
+
+/* The same, but who was late for disk or timer may be. */
+bool figures_is_served(const struct figures *f);
 
 /* Threads in I/O add up to half of the window or more. */
 bool figures_io_mostly(const struct figures *f);

@@ -112,7 +112,9 @@ static void name_place(struct buf *b, const struct frame *f)
 static void put_python(struct buf *b, const struct lock *l)
 {
 	buf_puts(b, lock_kinds[l->kind].name);
-	if (!l->by_place)
+	if (l->shared)
+		buf_puts(b, " in shared memory (first");
+	else if (!l->by_place)
 		buf_printf(b, " 0x%llx (first", (unsigned long long)l->base);
 	buf_puts(b, " at ");
 	name_place(b, l->place);

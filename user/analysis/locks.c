@@ -207,6 +207,7 @@ static void fill_lock(struct report_lock *ret, const struct model *m, const stru
 	lock_name_fill(ret, m, l);
 	ret->pid = l->pid;
 	ret->addr = l->base;
+	ret->timeline = l->timeline;
 	ret->shared = l->shared;
 	ret->dev = l->dev;
 	ret->inode = l->inode;

@@ -17,6 +17,8 @@
 
 #include "bpf/wire.h"
 
+#define REPORT_FORMAT "1.3" /* of its JSON, see JSON_SCHEMA.md */
+
 /* Thread states of a report; exclusive, they add up to the thread's life inside the window. */
 enum report_state {
 	STATE_ON_CPU,
@@ -71,6 +73,7 @@ struct report_evidence {
 
 struct report_verdict {
 	enum verdict_code code;
+	const char *rule;   /* row of VERDICT.md that applied, "gil-bound"; a literal */
 	char sentence[320]; /* the verdict line; ASCII, may hold a comm: escape it */
 	char advice[320];   /* what would change it; "" if nothing sensible */
 	double explained;   /* share of the lost thread time that it explains */
@@ -128,10 +131,12 @@ struct report_thread {
 	char comm[WIRE_COMM_LEN];
 	bool existed, ended, never_switched;
 	uint64_t begin_ns, end_ns; /* life inside the window, relative to its begin */
+	uint64_t first_cpu_ns; /* born in the window: from then to its first CPU; 0: not known */
 	uint64_t life_ns;
 	uint64_t state_ns[STATE_COUNT];
 	uint64_t user_ns, system_ns; /* on_cpu split by the kernel's tick samples */
 	uint64_t voluntary, involuntary, migrations;
+	uint64_t loop_ns; /* part of io_ipc: in calls that wait for many things at once, see model.h */
 	uint64_t waits, timeouts, interrupted, again, wakes, empty_wakes;
 	uint32_t top_lock; /* id of the lock it lost most time on, 0: none */
 	const char *name;  /* as its language calls it ("Thread-3 (worker)"), "" if that is not known */
@@ -290,6 +295,7 @@ struct report_lock {
 	 */
 	char object[128];
 	struct report_place place; /* where it is waited for most; function "": not known */
+	uint32_t timeline; /* its number there, for predictions; 0: none */
 };
 
 /* A slice of the window. */
@@ -298,6 +304,7 @@ struct report_phase {
 	double parallelism;
 	double waiting; /* average number of threads in lock or gil */
 	double runnable;
+	double gil; /* part of waiting */
 };
 
 struct report_loss {
@@ -359,6 +366,88 @@ struct report_quality {
 	bool prog_times; /* the kernel's BPF statistics were on: run_ns is measured */
 };
 
+/* --- what if: see WHATIF.md ------------------------------------------------------------------ */
+
+/* One question, and the answer to it or why there is none. */
+struct report_whatif {
+	char asked[112]; /* as the user put it: "processes", "no-lock:L1" */
+	char title[192];   /* "without waiting for L1 GIL (CPython 3.11)"; may hold names of the target */
+	bool refused;
+	char why[400];	   /* refused: the reason */
+	uint64_t value_ns, low_ns, high_ns; /* how long it takes then */
+	double cpus_used;  /* on average */
+	char limit[192];   /* what keeps it from ending earlier */
+};
+
+/* Something that could be taken away, by what that would gain. */
+struct report_serial {
+	uint32_t lock; /* id of a report_lock, 0: a function */
+	struct report_place place; /* function */
+	uint64_t cost_ns; /* lock: waiting for it, of all threads; function: CPU time */
+	uint64_t value_ns, low_ns, high_ns; /* how long it takes without it */
+};
+
+enum critical_kind {
+	CRITICAL_OTHER, /* another wait, or before a thread was seen */
+	CRITICAL_RUN,
+	CRITICAL_READY,	  /* it lost the CPU, or was woken and there was none */
+	CRITICAL_HANDOFF, /* from being woken for a lock to running */
+	CRITICAL_LOCK,	  /* a lock or condition that no thread of the target gave */
+	CRITICAL_IO,
+	CRITICAL_SLEEP,
+	CRITICAL_START, /* of a thread or process */
+	CRITICAL_END,	/* after the last thing that was done */
+	CRITICAL_KINDS,
+};
+struct report_critical_kind {
+	const char *key;   /* "run": JSON */
+	const char *label; /* "running" */
+};
+extern const struct report_critical_kind report_critical_kinds[CRITICAL_KINDS];
+
+struct report_critical_thread {
+	uint32_t pid, tid;
+	char comm[WIRE_COMM_LEN];
+	const char *name; /* as report_thread.name */
+	uint64_t ns;
+};
+
+struct report_critical_function {
+	struct report_place place;
+	uint64_t ns;
+};
+
+struct report_critical {
+	uint64_t total_ns; /* the window; kinds add up to it */
+	uint64_t kind_ns[CRITICAL_KINDS];
+	uint64_t jumps; /* from thread to thread */
+	struct report_critical_thread *threads;
+	size_t n_threads, all_threads;
+	struct report_critical_function *functions;
+	size_t n_functions;
+};
+
+struct report_prediction {
+	bool possible; /* the recording can be replayed */
+	char why_not[320];
+	uint64_t measured_ns; /* from the begin of the window to the last thing that was done */
+	uint64_t replayed_ns; /* the same, replayed without a change */
+	double error;	      /* replayed / measured - 1 */
+	double cpus;	      /* of the replay, unless one is told */
+	double others;	      /* CPUs that other programs used meanwhile, parascope too */
+	uint64_t threads, operations;
+	bool costs_known; /* of starting workers, and how fast CPUs are together, on that host */
+	double speed;	  /* of each CPU if all of them work, against one alone */
+	char assumptions[8][200];
+	size_t n_assumptions;
+	struct report_whatif *whatifs;
+	size_t n_whatifs;
+	struct report_serial *serial; /* by gain */
+	size_t n_serial;
+	struct report_critical critical;
+};
+struct metrics;
+
 struct report {
 	/* what and where */
 	char kernel[64], version[32];
@@ -392,6 +481,8 @@ struct report {
 	struct report_phase *phases;
 	size_t n_phases;
 	struct report_quality quality;
+	struct report_prediction *prediction; /* NULL: not asked for */
+	struct metrics *metrics; /* all of this as a table, see metric.h; NULL: not made */
 };
 
 #endif

@@ -50,6 +50,11 @@ static const struct frame *place_of(const struct stack *stack, enum sites_by by)
 	return frame_is_known(place) ? place : NULL;
 }
 
+const struct frame *sites_function(const struct stack *stack)
+{
+	return place_of(stack, SITES_FUNCTIONS);
+}
+
 static struct site_entry *add(struct sites *s, const struct stack *stack, uint64_t ns)
 {
 	struct site_entry *e = &vec_push(s->entries, s->n, s->cap);

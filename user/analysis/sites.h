@@ -30,6 +30,9 @@ struct site_row {
 	int32_t nr;
 };
 
+/* The function that a stack belongs to with SITES_FUNCTIONS, NULL: not known. */
+const struct frame *sites_function(const struct stack *stack);
+
 void sites_add(struct sites *s, const struct site *site);
 /* Time of a party at a stack (NULL: not known) that is in no site. */
 void sites_add_rest(struct sites *s, const struct stack *stack, const struct party *p, uint64_t ns);

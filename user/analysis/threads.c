@@ -123,7 +123,10 @@ static void fill_thread(struct report_thread *ret, struct report_quality *q, con
 	ret->begin_ns = analysis_since_begin(m, t->begin_ns);
 	ret->end_ns = analysis_since_begin(m, t->end_ns);
 	ret->life_ns = ret->end_ns - min_u64(ret->begin_ns, ret->end_ns);
+	if (!t->existed && t->first_cpu_ns > t->begin_ns)
+		ret->first_cpu_ns = t->first_cpu_ns - t->begin_ns;
 	ret->name = t->python.name;
+	ret->loop_ns = t->loop_ns;
 	if (!t->have_sums) {
 		fill_states(ret->state_ns, t->state_ns, class_ns);
 		close_states(ret->state_ns, ret->life_ns);

@@ -32,22 +32,22 @@ static bool is_unaccounted(const struct figures *f)
 }
 
 /*
- * A pool waits for work beside a thread that ticks.  Its wake-ups are no demand; and a thread in
- * I/O that somebody waits for (a join, a queue of one) makes no pool.
+ * What it hardly wants with free CPUs is no demand: a thread that wakes up a thousand times a
+ * second for nothing may be late each time, on a busy machine by as much as it sleeps.  But if
+ * somebody wants to run for most of the time, CPUs are what is missing.
  */
-static bool waits_for_work(const struct figures *f)
+static bool is_without_demand(const struct figures *f)
 {
-	double delay = figures_wake_delay(f) < WAKE_DELAY_NS ? f->loss[LOSS_RUNNABLE] : 0;
+	double woken = f->busy < IDLE_BUSY * f->span ? f->woken : 0;
 
-	return f->wanted + f->klock - delay < IDLE_DEMAND * f->span &&
-	       f->waiting >= IDLE_WAITERS * f->io.ns;
+	return f->wanted + f->klock - woken < IDLE_DEMAND * f->span;
 }
 
+/* A thread in I/O that somebody waits for (a join, a queue of one) makes no pool. */
 static bool is_idle(const struct figures *f)
 {
-	if (figures_io_mostly(f))
-		return waits_for_work(f);
-	return f->wanted + f->klock < IDLE_DEMAND * f->span;
+	return is_without_demand(f) &&
+	       (!figures_io_mostly(f) || f->waiting >= IDLE_WAITERS * f->io.ns);
 }
 
 /* --- losses: who wanted to run and did not --------------------------------------------------- */
@@ -76,7 +76,7 @@ static double shortage(const struct figures *f)
 static bool is_waking(const struct figures *f)
 {
 	return !figures_is_full(f) && f->switches > 0 && figures_wake_delay(f) < WAKE_DELAY_NS &&
-	       is_main(f, f->loss[LOSS_RUNNABLE], f->wanted);
+	       figures_top_share(f) < TOP_SHARE && is_main(f, f->cause[LOSS_RUNNABLE], f->wanted);
 }
 
 static bool is_waking_in_turn(const struct figures *f)
@@ -86,7 +86,7 @@ static bool is_waking_in_turn(const struct figures *f)
 
 static double runnable_explains(const struct figures *f)
 {
-	return unit_ratio(f->loss[LOSS_RUNNABLE], f->lost);
+	return unit_ratio(f->cause[LOSS_RUNNABLE], f->lost);
 }
 
 static bool is_cpu_short(const struct figures *f)
@@ -144,7 +144,7 @@ static bool is_lock_bound(const struct figures *f)
 
 static double lock_explains(const struct figures *f)
 {
-	return unit_ratio(f->loss[LOSS_LOCK], f->lost);
+	return unit_ratio(f->cause[LOSS_LOCK], f->lost);
 }
 
 static bool is_kernel_lock(const struct figures *f)
@@ -163,7 +163,8 @@ static double kernel_lock_explains(const struct figures *f)
 static bool is_about_io(const struct figures *f)
 {
 	return figures_io_mostly(f) && f->io.last > f->io.first &&
-	       f->wanted - f->io.wanted <= max_of(IO_OTHER_CPU * f->wall, f->io.wanted);
+	       f->wanted - f->io.wanted - f->io.late <=
+		       max_of(IO_OTHER_CPU * f->wall, f->io.wanted);
 }
 
 static bool is_io_overlapped(const struct figures *f)
@@ -172,12 +173,19 @@ static bool is_io_overlapped(const struct figures *f)
 }
 
 /* One at a time: one thread does nearly all, or hardly two of them lived at the same time. */
-static bool is_io_serial(const struct figures *f)
+static bool is_one_in_io(const struct figures *f)
 {
 	double hull = f->io.last - f->io.first, sum = f->io.ns + f->io.wanted;
 
 	return is_about_io(f) && sum >= IO_COVERED * hull && sum <= IO_OVERLAP * hull &&
 	       (f->io.top >= IO_TOP_SHARE * sum || f->io.life <= IO_OVERLAP * hull);
+}
+
+/* One thread, but what it waits for can be any number of requests. */
+static bool is_event_loop(const struct figures *f)
+{
+	return is_one_in_io(f) && f->io.loop >= LOOP_SHARE * (f->io.ns - f->io.late) &&
+	       f->io.top >= IO_TOP_SHARE * (f->io.ns + f->io.wanted);
 }
 
 /* --- use of the CPUs ------------------------------------------------------------------------- */
@@ -235,7 +243,7 @@ static bool waits_at_barrier(const struct figures *f)
 
 static bool has_demand(const struct figures *f)
 {
-	return f->wanted > 0 && f->wanted >= IDLE_DEMAND * f->span && figures_is_full(f);
+	return f->wanted > 0 && f->wanted >= IDLE_DEMAND * f->span && figures_is_served(f);
 }
 
 static bool is_imbalanced(const struct figures *f)
@@ -264,6 +272,7 @@ static bool is_rest(const struct figures *f)
 /* --- the rules ------------------------------------------------------------------------------- */
 
 struct rule {
+	const char *name; /* its row in VERDICT.md */
 	enum verdict_code code;
 	bool from_records; /* not to be told from the kernel's sums alone */
 	bool (*applies)(const struct figures *f);
@@ -275,44 +284,46 @@ struct rule {
 /* clang-format off */
 static const struct rule rules[] = {
 	/* can anything be told? */
-	{ VERDICT_TOO_SHORT, false, is_too_short, say_too_short, NULL,
+	{ "too-short", VERDICT_TOO_SHORT, false, is_too_short, say_too_short, NULL,
 	  { EV_WINDOW, EV_CPU_TIME } },
-	{ VERDICT_UNCLEAR, false, is_unaccounted, say_unaccounted, NULL,
+	{ "unaccounted", VERDICT_UNCLEAR, false, is_unaccounted, say_unaccounted, NULL,
 	  { EV_UNKNOWN, EV_PARALLELISM } },
-	{ VERDICT_IDLE, true, is_idle, say_idle, NULL,
+	{ "idle", VERDICT_IDLE, true, is_idle, say_idle, NULL,
 	  { EV_PARALLELISM, EV_DEMAND, EV_COND } },
 	/* losses */
-	{ VERDICT_SEQUENTIAL, false, is_waking_in_turn, say_waking, runnable_explains,
+	{ "waking-in-turn", VERDICT_SEQUENTIAL, false, is_waking_in_turn, say_waking, runnable_explains,
 	  { EV_RUNNABLE, EV_SWITCHES, EV_PARALLELISM, EV_DEMAND, EV_COND, EV_LOCK, EV_GIL } },
-	{ VERDICT_UNCLEAR, false, is_waking, say_waking, runnable_explains,
+	{ "waking", VERDICT_UNCLEAR, false, is_waking, say_waking, runnable_explains,
 	  { EV_RUNNABLE, EV_SWITCHES, EV_PARALLELISM, EV_DEMAND, EV_COND, EV_LOCK, EV_GIL } },
-	{ VERDICT_CPU_SHORT, false, is_cpu_short, say_cpu_short, cpu_short_explains,
+	{ "cpu-short", VERDICT_CPU_SHORT, false, is_cpu_short, say_cpu_short, cpu_short_explains,
 	  { EV_DEMAND, EV_PARALLELISM, EV_CEILING, EV_RUNNABLE, EV_GIL_NO_CPU, EV_THROTTLED,
 	    EV_GIL, EV_LOCK } },
-	{ VERDICT_GIL_HELD_BLOCKED, true, is_gil_held, say_gil_held, gil_held_explains,
+	{ "gil-held", VERDICT_GIL_HELD_BLOCKED, true, is_gil_held, say_gil_held, gil_held_explains,
 	  { EV_GIL, EV_HELD_ASLEEP, EV_HELD_LONGEST, EV_PARALLELISM, EV_STALLED, EV_RUNNABLE,
 	    EV_LOCK } },
-	{ VERDICT_GIL_BOUND, true, is_gil_bound, say_gil_bound, gil_explains,
+	{ "gil-bound", VERDICT_GIL_BOUND, true, is_gil_bound, say_gil_bound, gil_explains,
 	  { EV_GIL, EV_SERIAL, EV_PARALLELISM, EV_HANDOFFS, EV_STALLED, EV_GIL_WAITS,
 	    EV_RUNNABLE } },
-	{ VERDICT_LOCK_BOUND, true, is_lock_bound, say_lock_bound, lock_explains,
+	{ "lock-bound", VERDICT_LOCK_BOUND, true, is_lock_bound, say_lock_bound, lock_explains,
 	  { EV_LOCK, EV_SERIAL, EV_PARALLELISM, EV_STALLED, EV_LOCK_WAITS, EV_RUNNABLE, EV_GIL } },
-	{ VERDICT_LOCK_BOUND, false, is_kernel_lock, say_kernel_lock, kernel_lock_explains,
+	{ "kernel-lock", VERDICT_LOCK_BOUND, false, is_kernel_lock, say_kernel_lock, kernel_lock_explains,
 	  { EV_KLOCK, EV_DEMAND, EV_PARALLELISM, EV_RUNNABLE, EV_LOCK, EV_GIL } },
 	/* I/O */
-	{ VERDICT_IO_OVERLAPPED, false, is_io_overlapped, say_io_overlapped, NULL,
+	{ "io-overlapped", VERDICT_IO_OVERLAPPED, false, is_io_overlapped, say_io_overlapped, NULL,
 	  { EV_IO_OVERLAP, EV_PARALLELISM, EV_DEMAND, EV_CONVOY, EV_LOCK, EV_GIL } },
-	{ VERDICT_IO_SERIAL, false, is_io_serial, say_io_serial, NULL,
+	{ "event-loop", VERDICT_UNCLEAR, false, is_event_loop, say_event_loop, NULL,
+	  { EV_LOOP, EV_PARALLELISM, EV_DEMAND, EV_SWITCHES } },
+	{ "io-serial", VERDICT_IO_SERIAL, false, is_one_in_io, say_io_serial, NULL,
 	  { EV_IO_OVERLAP, EV_PARALLELISM, EV_DEMAND } },
 	/* use of the CPUs */
-	{ VERDICT_IMBALANCED, true, is_imbalanced, say_imbalanced, NULL,
+	{ "imbalanced", VERDICT_IMBALANCED, true, is_imbalanced, say_imbalanced, NULL,
 	  { EV_IMBALANCE, EV_SOLO, EV_PARALLELISM, EV_DEMAND } },
-	{ VERDICT_PARALLEL, true, is_parallel, say_parallel, NULL,
+	{ "parallel", VERDICT_PARALLEL, true, is_parallel, say_parallel, NULL,
 	  { EV_PARALLELISM, EV_DEMAND, EV_CEILING, EV_RELEASED, EV_SOLO, EV_RUNNABLE, EV_LOCK,
 	    EV_GIL } },
-	{ VERDICT_SEQUENTIAL, true, is_sequential, say_sequential, NULL,
+	{ "sequential", VERDICT_SEQUENTIAL, true, is_sequential, say_sequential, NULL,
 	  { EV_SOLO, EV_TOP, EV_PARALLELISM, EV_BUSY, EV_COND, EV_LOCK, EV_GIL } },
-	{ VERDICT_UNCLEAR, false, is_rest, say_unclear, NULL,
+	{ "no-single-cause", VERDICT_UNCLEAR, false, is_rest, say_unclear, NULL,
 	  { EV_DEMAND, EV_PARALLELISM, EV_RUNNABLE, EV_LOCK, EV_GIL, EV_KLOCK, EV_COND } },
 };
 /* clang-format on */
@@ -322,6 +333,7 @@ static void apply(const struct figures *f, const struct rule *rule, struct repor
 	bool doubtful = rule->from_records && f->doubtful;
 
 	v->code = doubtful ? VERDICT_UNCLEAR : rule->code;
+	v->rule = doubtful ? "in-doubt" : rule->name;
 	if (doubtful) {
 		say_doubt(f, rule->code, v);
 	} else {

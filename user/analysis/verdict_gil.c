@@ -107,9 +107,11 @@ void say_gil_bound(const struct figures *f, struct report_verdict *v)
 	if (holder_sleeps(f))
 		add_sleep_advice(f, v->advice);
 	else if (top && strcmp(top->kind ? top->kind : "", "gil") == 0)
-		words_add(v->advice,
-			  "run the CPU-bound part in processes, in native code that releases the "
-			  "GIL, or on a free-threaded Python; more threads change nothing");
+		words_add(
+			v->advice,
+			"run the CPU-bound part in processes (--what-if processes says how much "
+			"they bring), in native code that releases the GIL, or on a free-threaded "
+			"Python; more threads change nothing");
 	else
 		words_add(v->advice, "run the work in processes, or outside of this lock; more "
 				     "threads change nothing");

@@ -40,7 +40,9 @@ void say_too_short(const struct figures *f, struct report_verdict *v)
 	else
 		words_add(v->sentence, "%s were watched, with %s of CPU time in them",
 			  unit_ns((uint64_t)f->wall).s, unit_ns((uint64_t)f->on).s);
-	words_add(v->advice, "watch for a second or more, while the target works");
+	words_add(v->advice,
+		  "watch for a second or more while it works: give it more to do, repeat it in a "
+		  "loop of the shell, or attach with -d 5s");
 }
 
 void say_unaccounted(const struct figures *f, struct report_verdict *v)
@@ -49,7 +51,9 @@ void say_unaccounted(const struct figures *f, struct report_verdict *v)
 
 	words_add(v->sentence, "cannot tell: %s of the thread time could not be accounted for",
 		  words_percent(unit_ratio(unknown, f->total)).s);
-	words_add(v->advice, "see what the report says about quality");
+	words_add(v->advice,
+		  "see what the report says about quality; watch it from its start (run), or for "
+		  "longer (-d)");
 }
 
 static const char *const idle_in[STATE_COUNT] = {
@@ -87,11 +91,14 @@ void say_idle(const struct figures *f, struct report_verdict *v)
 		words_add(v->advice,
 			  "continue it (SIGCONT), thaw its cgroup, or let the debugger go on");
 	else if (most == STATE_IO_IPC || most == STATE_SLEEP)
-		words_add(v->advice,
-			  "nothing here to speed up by parallelism; whether it has nothing to "
-			  "do or waits for something slow outside cannot be told");
+		words_add(
+			v->advice,
+			"more threads or CPUs would change nothing; whether it has nothing to do "
+			"or waits for something slow outside cannot be told: watch it under load");
 	else
-		words_add(v->advice, "nothing here to speed up; watch it while it works");
+		words_add(v->advice,
+			  "there is nothing to speed up; watch it while it works, or for longer "
+			  "(-d)");
 	if (most == STATE_COND && figures_io_mostly(f))
 		words_add(v->advice,
 			  "; whether the waits for %s beside it are its work cannot be told",
@@ -110,7 +117,8 @@ void say_waking(const struct figures *f, struct report_verdict *v)
 		  words_percent(figures_loss_share(f, LOSS_RUNNABLE)).s,
 		  unit_ns((uint64_t)figures_wake_delay(f)).s);
 	words_add(v->advice,
-		  "hand over more work at a time, so that threads sleep and wake up less often");
+		  "hand over more work at a time, so that threads sleep and wake up less often; "
+		  "more threads or CPUs would change little");
 }
 
 static bool is_throttled(const struct figures *f)
@@ -123,27 +131,31 @@ void say_cpu_short(const struct figures *f, struct report_verdict *v)
 	const struct report_parallelism *par = &f->r->par;
 	double contended = max_of(f->cause[LOSS_LOCK], f->cause[LOSS_GIL]);
 	bool gil = f->cause[LOSS_GIL] >= f->cause[LOSS_LOCK] && !f->gil.none;
-	bool behind = f->cause[LOSS_RUNNABLE] - f->loss[LOSS_RUNNABLE] >= MENTION_SHARE * f->wanted;
+	const char *behind = "";
 
+	if (f->loss[LOSS_GIL] - f->cause[LOSS_GIL] >= MENTION_SHARE * f->wanted)
+		behind = ", or for the GIL of a thread without one,";
+	else if (f->loss[LOSS_LOCK] - f->cause[LOSS_LOCK] >= MENTION_SHARE * f->wanted)
+		behind = ", or for the lock of a thread without one,";
 	words_wanted(v->sentence, f);
 	if (is_throttled(f)) {
 		words_add(v->sentence, "; its cgroup throttled it for %s, summed over CPUs (%.64s)",
 			  unit_ns((uint64_t)f->throttled).s, par->ceiling_why);
 		words_add(v->advice,
 			  "raise the CPU quota of the cgroup (cpu.max), or run fewer threads");
-	} else if (figures_is_full(f)) {
+	} else if (f->on >= FULL_SHARE * f->possible) {
 		words_add(v->sentence, ", which is about all it may use (%.64s)", par->ceiling_why);
 		words_released(f, v->sentence);
-		words_add(v->advice,
-			  "it is as parallel as the CPUs allow: more CPUs or less work would "
-			  "help, more threads would not");
+		words_add(
+			v->advice,
+			"it is as parallel as the CPUs allow: more CPUs (--what-if cpus:N says how "
+			"much they bring) or less work would help, more threads would not");
 	} else {
 		words_add(
 			v->sentence,
 			"; %s of the wanted thread time waited for a CPU%s although %s may be used "
 			"(%.64s): other programs had them, or threads are bound to the same CPU",
-			words_percent(unit_ratio(f->cause[LOSS_RUNNABLE], f->wanted)).s,
-			behind ? ", or for the GIL of a thread without one," : "",
+			words_percent(unit_ratio(f->cause[LOSS_RUNNABLE], f->wanted)).s, behind,
 			words_cpus(f->ceiling).s, par->ceiling_why);
 		words_add(v->advice,
 			  "free the machine of other work, or look at the affinity of the "
@@ -204,17 +216,20 @@ void say_lock_bound(const struct figures *f, struct report_verdict *v)
 		words_add(v->advice,
 			  "hold it for a shorter time, or split what it protects; processes help "
 			  "only if they do not share the lock");
+	if (top)
+		words_add(v->advice, " (--what-if no-lock:L%u says how much)", top->id);
 }
 
 void say_kernel_lock(const struct figures *f, struct report_verdict *v)
 {
 	words_add(v->sentence,
 		  "%s of the time that threads could have run went to waiting for locks inside "
-		  "the kernel, such as mmap_lock",
+		  "the kernel, such as mmap_lock or that of a file",
 		  words_percent(unit_ratio(f->klock, f->wanted + f->klock)).s);
-	words_add(v->advice,
-		  "fewer mmap, munmap and page faults at the same time in one process, or "
-		  "processes instead of threads");
+	words_add(
+		v->advice,
+		"fewer mmap, munmap and page faults in one process, or writes to one file, at the "
+		"same time; for memory, processes instead of threads");
 }
 
 /* --- I/O ------------------------------------------------------------------------------------- */
@@ -239,16 +254,34 @@ void say_io_overlapped(const struct figures *f, struct report_verdict *v)
 		  "of them would overlap more waits, if the other side can take it");
 }
 
+void say_event_loop(const struct figures *f, struct report_verdict *v)
+{
+	words_add(
+		v->sentence,
+		"cannot tell: one thread waits for many things at once (epoll, io_uring: an event "
+		"loop, asyncio), %s of the time; how many requests are under way in there cannot "
+		"be seen from here; %s CPUs are used",
+		words_percent(within_1(unit_ratio(f->io.loop, f->io.last - f->io.first))).s,
+		words_amount(f->r->par.average).s);
+	words_add(
+		v->advice,
+		"count them in the program: if it is one at a time, begin several (asyncio.gather "
+		"and its like); if it is many, they overlap already, and threads or CPUs would "
+		"change little");
+}
+
 void say_io_serial(const struct figures *f, struct report_verdict *v)
 {
 	words_add(v->sentence,
 		  "mostly one thread at a time waits for %s, %s of the time; %s CPUs are used",
 		  io_name(&f->io), words_percent(within_1(figures_io_overlap(f))).s,
 		  words_amount(f->r->par.average).s);
-	words_add(v->advice, "let the waits overlap: threads, or asynchronous calls");
+	words_add(v->advice,
+		  "let the waits overlap: threads, or asynchronous calls; more CPUs would change "
+		  "nothing");
 	if (f->io.ipc >= f->io.sleep && f->io.ipc >= f->io.disk)
 		words_add(v->advice,
-			  "; if it does so already (epoll, asyncio), several requests inside one "
+			  "; if it does so already (poll, select), several requests inside one "
 			  "wait cannot be seen from here");
 }
 
@@ -280,7 +313,9 @@ void say_parallel(const struct figures *f, struct report_verdict *v)
 		words_add(v->sentence, " while it has work, which is %s of the time",
 			  words_percent(busy).s);
 	if (room < (1 - FULL_SHARE) * f->ceiling) {
-		words_add(v->advice, "it uses the CPUs that it may use (%.64s)",
+		words_add(v->advice,
+			  "it uses the CPUs that it may use (%.64s): only more CPUs or less work "
+			  "would make it faster",
 			  f->r->par.ceiling_why);
 		words_released(f, v->sentence);
 		return;
@@ -343,12 +378,20 @@ void say_unclear(const struct figures *f, struct report_verdict *v)
 		words_add(v->sentence,
 			  "hardly anybody wanted to run, and the waits for I/O overlap only in "
 			  "part");
+		words_add(v->advice,
+			  "watch one of its phases alone, or one of its threads (attach -t TID); "
+			  "more CPUs would change nothing");
 		return;
 	}
 	words_wanted(v->sentence, f);
-	words_add(v->sentence, "; %s of the wanted thread time went to %s, %s to %s",
-		  words_percent(figures_loss_share(f, first)).s, loss_name(f, first),
-		  words_percent(figures_loss_share(f, second)).s, loss_name(f, second));
+	words_add(v->sentence, "; %s of the wanted thread time went to %s",
+		  words_percent(figures_loss_share(f, first)).s, loss_name(f, first));
+	if (figures_loss_share(f, second) >= 0.01)
+		words_add(v->sentence, ", %s to %s", words_percent(figures_loss_share(f, second)).s,
+			  loss_name(f, second));
+	words_add(v->advice,
+		  "take away one after the other, the larger one first; what each would bring: "
+		  "--what-if all");
 }
 
 void say_doubt(const struct figures *f, enum verdict_code looks, struct report_verdict *v)

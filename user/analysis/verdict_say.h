@@ -25,6 +25,7 @@ void say_kernel_lock(const struct figures *f, struct report_verdict *v);
 
 /* I/O */
 void say_io_overlapped(const struct figures *f, struct report_verdict *v);
+void say_event_loop(const struct figures *f, struct report_verdict *v);
 void say_io_serial(const struct figures *f, struct report_verdict *v);
 
 /* use of the CPUs, and the rest */

@@ -128,9 +128,12 @@ void words_wanted(char *text, const struct figures *f)
 
 void words_lost_to(const struct figures *f, enum loss loss, char *text)
 {
+	bool more = f->cause[loss] - f->loss[loss] >= MENTION_SHARE * f->wanted;
+	double ns = more ? f->cause[loss] : f->loss[loss];
+
 	words_wanted(text, f);
-	words_add(text, "; %s of the wanted thread time went to waiting for ",
-		  words_percent(figures_loss_share(f, loss)).s);
+	words_add(text, "; %s of the wanted thread time went to waiting%s for ",
+		  words_percent(unit_ratio(ns, f->wanted)).s, more ? ", and waking up," : "");
 }
 
 void words_released(const struct figures *f, char *text)

@@ -5,7 +5,7 @@
  *
  *	{
  *	 "schema":"parascope-report",
- *	 "version":"1.2",
+ *	 "version":"1.3",
  *	 "kernel":"6.18.44",
  *	 ...
  *	 "threads":[
@@ -14,13 +14,16 @@
  * Members carry the names of the structs in user/analysis/report.h; the tables below list them in
  * the order in which they are written.  A member more is one line here, one in the schema.
  */
+#include <math.h>
+
+#include "user/analysis/metric.h"
 #include "user/analysis/report.h"
 #include "user/base/buf.h"
 #include "user/render/json_fields.h"
+#include "user/render/json_parts.h"
 #include "user/render/render.h"
 
 #define JSON_SCHEMA_NAME "parascope-report"
-#define JSON_SCHEMA_VERSION "1.2"
 
 /* --- parts that several structs share -------------------------------------------------------- */
 
@@ -76,6 +79,11 @@ static const struct json_field place_fields[] = {
 	F(F_HEX, report_place, offset),
 };
 
+void json_place(struct json_writer *w, const struct report_place *p)
+{
+	jsonf_object(w, "place", place_fields, N_OF(place_fields), p);
+}
+
 static void write_site_fields(struct json_writer *w, const struct report_site *s)
 {
 	static const struct json_field fields[] = {
@@ -118,6 +126,7 @@ static void write_verdict(struct json_writer *w, const struct report_verdict *v)
 
 	jsonw_open(w, "verdict", '{');
 	jsonw_string(w, "code", report_verdicts[v->code]);
+	jsonw_string(w, "rule", v->rule ? v->rule : "");
 	jsonf_fields(w, fields, N_OF(fields), v);
 	WRITE_ARRAY(w, "evidence", evidence, v->evidence, v->n_evidence);
 	jsonw_close(w, '}');
@@ -162,6 +171,7 @@ static void write_thread(struct json_writer *w, const struct report_thread *t)
 		F(F_U64, report_thread, begin_ns),
 		F(F_U64, report_thread, end_ns),
 		F(F_U64, report_thread, life_ns),
+		F(F_U64, report_thread, first_cpu_ns),
 		F(F_U64, report_thread, user_ns),
 		F(F_U64, report_thread, system_ns),
 		F(F_U64, report_thread, voluntary),
@@ -245,7 +255,7 @@ static void write_lock(struct json_writer *w, const struct report_lock *l)
 	jsonw_open(w, NULL, '{');
 	jsonf_fields(w, lock_identity, N_OF(lock_identity), l);
 	jsonw_string(w, "class", lock_classes[l->class]);
-	jsonf_object(w, "place", place_fields, N_OF(place_fields), &l->place);
+	json_place(w, &l->place);
 	jsonf_fields(w, lock_numbers, N_OF(lock_numbers), l);
 	WRITE_ARRAY(w, "hist", lock_slot, l->hist, l->n_hist);
 	WRITE_ARRAY(w, "top_waiters", lock_party, l->top_waiters, l->n_top_waiters);
@@ -379,6 +389,34 @@ static void write_quality(struct json_writer *w, const struct report_quality *q)
 	jsonw_close(w, '}');
 }
 
+/* --- metrics --------------------------------------------------------------------------------- */
+
+static void write_metric(struct json_writer *w, const struct metric *m)
+{
+	bool interval = m->v.n >= 2;
+
+	jsonw_open(w, NULL, '{');
+	jsonw_string(w, "key", m->key);
+	jsonw_string(w, "unit", metric_units[m->unit]);
+	jsonw_string(w, "better", metric_betters[m->better]);
+	jsonw_bool(w, "known", m->known);
+	jsonw_string(w, "why", m->known ? NULL : m->why);
+	jsonw_double(w, "value", m->v.value); /* not known: null */
+	jsonw_double(w, "low", interval ? m->v.low : NAN);
+	jsonw_double(w, "high", interval ? m->v.high : NAN);
+	jsonw_u64(w, "n", m->v.n);
+	jsonw_double(w, "undisturbed", m->undisturbed);
+	jsonw_close(w, '}');
+}
+
+static void write_metrics(struct json_writer *w, const struct metrics *t)
+{
+	jsonw_open(w, "metrics", '[');
+	for (size_t i = 0; t && i < t->n; i++)
+		write_metric(w, &t->m[i]);
+	jsonw_close(w, ']');
+}
+
 /* --- the report ------------------------------------------------------------------------------ */
 
 static void write_head(struct json_writer *w, const struct report *r)
@@ -391,7 +429,7 @@ static void write_head(struct json_writer *w, const struct report *r)
 	};
 
 	jsonw_string(w, "schema", JSON_SCHEMA_NAME);
-	jsonw_string(w, "version", JSON_SCHEMA_VERSION);
+	jsonw_string(w, "version", REPORT_FORMAT);
 	jsonw_string(w, "parascope_version", r->version);
 	jsonf_fields(w, fields, N_OF(fields), r);
 }
@@ -409,7 +447,7 @@ void render_json(struct buf *out, const struct report *r, const struct render_op
 	static const struct json_field phase[] = {
 		F(F_U64, report_phase, begin_ns),      F(F_U64, report_phase, end_ns),
 		F(F_DOUBLE, report_phase, parallelism), F(F_DOUBLE, report_phase, waiting),
-		F(F_DOUBLE, report_phase, runnable),
+		F(F_DOUBLE, report_phase, runnable),   F(F_DOUBLE, report_phase, gil),
 	};
 	struct json_writer w = { .out = out, .break_depth = 2 };
 
@@ -427,7 +465,9 @@ void render_json(struct buf *out, const struct report *r, const struct render_op
 	WRITE_ARRAY(&w, "runtimes", runtime_fields, r->runtimes, r->n_runtimes);
 	write_sites(&w, "running", r->running, r->n_running);
 	WRITE_ARRAY(&w, "phases", phase, r->phases, r->n_phases);
+	write_metrics(&w, r->metrics);
 	write_quality(&w, &r->quality);
+	json_prediction(&w, r->prediction);
 	jsonw_close(&w, '}');
 	buf_puts(out, "\n");
 }

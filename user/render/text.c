@@ -44,8 +44,9 @@ bool text_starts_with(const char *s, const char *prefix)
 void render_text(struct buf *out, const struct report *r, const struct render_opts *o)
 {
 	static void (*const sections[])(struct text *) = {
-		text_head,  text_parallelism, text_budget,    text_processes, text_threads,
-		text_locks, text_python,      text_functions, text_phases,    text_quality,
+		text_head,    text_whatif, text_parallelism, text_budget, text_processes,
+		text_threads, text_locks,  text_python,	     text_functions, text_phases,
+		text_quality,
 	};
 	struct text t = {
 		.out = out,

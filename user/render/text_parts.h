@@ -17,6 +17,7 @@ struct report_place;
 struct report_site;
 
 void text_head(struct text *t);	       /* text_verdict.c: target, verdict, evidence, advice */
+void text_whatif(struct text *t);      /* text_whatif.c: predictions, if there are any */
 void text_parallelism(struct text *t); /* text_parallelism.c */
 void text_budget(struct text *t);
 void text_phases(struct text *t);
