@@ -18,7 +18,9 @@ static const struct command *const commands[] = {
 	&cmd_run,
 	&cmd_attach,
 	&cmd_report,
+	&cmd_compare,
 	&cmd_dump,
+	&cmd_bench,
 	&cmd_doctor,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -39,8 +41,10 @@ static int usage(void)
 		     "  parascope doctor                       does it work on this machine?\n"
 		     "  parascope attach -d 10s 4711           a live process, for ten seconds\n"
 		     "  parascope run -- python3 app.py        a command, from start to end\n"
+		     "  parascope bench                        threads or processes?  Programs in both\n"
 		     "  parascope attach -p 4711 -o trace      save what happened ...\n"
-		     "  parascope report trace                 ... and look at it again\n");
+		     "  parascope report trace                 ... and look at it again\n"
+		     "  parascope compare before after         what differs between two of them?\n");
 	err = cmd_write(STDOUT_FILENO, &b);
 	buf_free(&b);
 	return err ? cmd_failed() : EXIT_OK;

@@ -32,7 +32,9 @@ golden() {
 @test "help of run" { golden help-run run --help; golden help-run run -h; }
 @test "help of attach" { golden help-attach attach --help; golden help-attach attach -h; }
 @test "help of report" { golden help-report report --help; }
+@test "help of compare" { golden help-compare compare --help; }
 @test "help of dump" { golden help-dump dump --help; }
+@test "help of bench" { golden help-bench bench --help; }
 @test "help of doctor" { golden help-doctor doctor --help; }
 
 @test "every command in the list has help of its own" {
@@ -49,7 +51,7 @@ golden() {
 
 @test "help needs no rights" {
 	need_root
-	for name in "" run attach report dump doctor; do
+	for name in "" run attach report dump bench doctor; do
 		# shellcheck disable=SC2086 # none is no argument
 		run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups \
 			"$PARASCOPE" $name --help

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "user/analysis/analysis.h"
+#include "user/analysis/whatif.h"
 #include "user/base/buf.h"
 #include "user/model/model.h"
 #include "user/render/render.h"
@@ -91,11 +92,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const char *const questions[] = { "all", "processes", "no-lock:L1", "cpus:1" };
 	struct model *m = model_new();
 	union record r;
 	struct report *report;
 	size_t n;
 
+	model_record(m);
 	while ((n = take(&r, data, size))) {
 		if (kind_get(r.head.kind))
 			model_apply(m, &r.head); /* an impossible time is refused, that is fine */
@@ -104,6 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	model_finish(m);
 	report = analysis_report(m);
+	whatif_answer(report, m, questions, sizeof(questions) / sizeof(questions[0]));
 	render_all(report);
 	report_free(report);
 	model_free(m);

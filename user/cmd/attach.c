@@ -104,7 +104,7 @@ static int run(int argc, char **argv, const struct origin *origin)
 	}
 	target_list_free(&targets);
 	opt_free(options, &a);
-	return err ? cmd_failed() : EXIT_OK;
+	return err < 0 ? cmd_failed() : err ? EXIT_UNEXPECTED : EXIT_OK;
 }
 
 const struct command cmd_attach = {

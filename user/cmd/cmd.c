@@ -32,7 +32,7 @@ int cmd_failed(void)
 
 void cmd_say(const char *fmt, ...)
 {
-	char text[512];
+	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);

@@ -17,6 +17,7 @@
 enum {
 	EXIT_OK = 0,
 	EXIT_UNUSABLE = 2, /* doctor: parascope cannot work here */
+	EXIT_UNEXPECTED = 2, /* an expectation failed */
 	EXIT_OWN_FAILURE = 125,
 	EXIT_NOT_EXECUTABLE = 126,
 	EXIT_NOT_FOUND = 127,
@@ -32,7 +33,8 @@ struct command {
 	int (*run)(int argc, char **argv, const struct origin *origin);
 };
 
-extern const struct command cmd_attach, cmd_run, cmd_report, cmd_dump, cmd_doctor;
+extern const struct command cmd_attach, cmd_run, cmd_report, cmd_compare, cmd_dump, cmd_bench,
+	cmd_doctor;
 
 /* "parascope: " and the kept message to stderr; returns EXIT_OWN_FAILURE. */
 int cmd_failed(void);

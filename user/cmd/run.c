@@ -136,12 +136,14 @@ static int go(struct watch *w, struct launch *launch, char **argv)
 		err = watch_stop(w);
 	if (!err)
 		err = report(w, launch);
-	if (err) { /* tell it now: the command may go on for long */
+	if (err < 0) { /* tell it now: the command may go on for long */
 		cmd_failed();
 		watch_abandon(w);
 	}
 	code = wait_for_command(w, launch);
-	return err ? EXIT_OWN_FAILURE : code;
+	if (err < 0)
+		return EXIT_OWN_FAILURE;
+	return code == EXIT_OK && err ? EXIT_UNEXPECTED : code;
 }
 
 static int launch_and_watch(const struct run *r, char **argv, const struct origin *origin)
@@ -187,9 +189,10 @@ const struct command cmd_run = {
 	.usage = "[options] [--] COMMAND [ARGUMENT...]",
 	.summary = "Launch a command, watch it from its first instruction, report when it ends",
 	.details = "The report goes to stderr (or --to FILE), the exit code is the command's own; "
-		   "126 and 127 as a\nshell uses them, 125 if parascope itself failed.  Under sudo "
-		   "the command runs as the invoking\nuser.  With -d the window ends earlier; the "
-		   "command goes on and is waited for.",
+		   "126 and 127 as a\nshell uses them, 125 if parascope itself failed, 2 if the "
+		   "command's is 0 but an --expect failed.\nUnder sudo the command runs as the "
+		   "invoking user.  With -d the window ends earlier; the command\ngoes on and is "
+		   "waited for.",
 	.options = options,
 	.more_help = show_more_help,
 	.run = run,

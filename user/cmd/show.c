@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "user/analysis/analysis.h"
+#include "user/analysis/whatif.h"
 #include "user/base/fail.h"
 #include "user/base/outfile.h"
 #include "user/cmd/cmd.h"
@@ -92,8 +93,15 @@ static int check_profile(const struct show_opts *opts)
 int show_check(const struct show_opts *opts)
 {
 	struct buf known = { 0 };
-	int err;
+	struct whatif what;
+	int err = 0;
 
+	for (size_t i = 0; i < opts->what_if.n && !err; i++)
+		err = whatif_parse(opts->what_if.items[i], &what);
+	if (!err)
+		err = expecting_check(&opts->expect, false);
+	if (err)
+		return err;
 	if (!opts->format || renderer_find(opts->format))
 		return check_profile(opts);
 	for (const struct renderer *r = renderers; r->name; r++)
@@ -109,7 +117,7 @@ int show_open(struct outfile **ret, const struct show_opts *opts)
 	return opts->to ? outfile_open(ret, "report", opts->to, true) : 0;
 }
 
-static int write_report(struct outfile *to, int fd, const struct buf *text)
+int show_write(struct outfile *to, int fd, const struct buf *text)
 {
 	int err = 0;
 
@@ -120,30 +128,40 @@ static int write_report(struct outfile *to, int fd, const struct buf *text)
 	return err ? err : outfile_commit(to);
 }
 
+void show_how(const struct show_opts *opts, int fd, struct render_opts *ret)
+{
+	*ret = render_defaults;
+	ret->width = opts->width ? (int)opts->width : terminal_width(fd);
+	ret->color = wants_color(opts, fd);
+	ret->unicode = !opts->ascii && !strcmp(nl_langinfo(CODESET), "UTF-8");
+	ret->all_threads = opts->all_threads;
+	ret->top = opts->top;
+	ret->profile = find_profile(opts->profile);
+}
+
 int show_model(struct model *m, const struct show_opts *opts, struct outfile *to, int fd)
 {
 	const struct renderer *renderer = opts->format ? renderer_find(opts->format) : renderers;
-	struct render_opts how = render_defaults;
+	struct render_opts how;
 	struct buf text = { 0 };
 	struct report *r;
-	int err;
+	int err, unanswered = 0;
 
 	model_finish(m);
 	r = analysis_report(m);
-	how.width = opts->width ? (int)opts->width : terminal_width(fd);
-	how.color = wants_color(opts, fd);
-	how.unicode = !opts->ascii && !strcmp(nl_langinfo(CODESET), "UTF-8");
-	how.all_threads = opts->all_threads;
-	how.top = opts->top;
-	how.profile = find_profile(opts->profile);
+	if (opts->what_if.n)
+		unanswered = whatif_answer(r, m, opts->what_if.items, opts->what_if.n);
+	show_how(opts, fd, &how);
 	renderer->render(&text, r, &how);
-	err = write_report(to, fd, &text);
+	err = show_write(to, fd, &text);
 	if (!err && is_folded(opts) && !text.len && !opts->quiet)
 		cmd_say("no stacks in profile '%s': %s", report_profiles[how.profile],
 			render_folded_none(r, how.profile));
+	if (!err)
+		err = expecting_judge(&opts->expect, r->metrics);
 	report_free(r);
 	buf_free(&text);
-	return err;
+	return err ? err : unanswered;
 }
 
 int show_at_once(struct model *m, const struct show_opts *opts, int fd)

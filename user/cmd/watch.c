@@ -16,9 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "user/analysis/analysis.h"
+#include "user/analysis/costs_wire.h"
+#include "user/analysis/whatif.h"
 #include "user/base/fail.h"
 #include "user/base/outfile.h"
 #include "user/base/unit.h"
+#include "user/bench/costs.h"
 #include "user/cmd/cmd.h"
 #include "user/cmd/watch.h"
 #include "user/session/doctor.h"
@@ -47,6 +51,9 @@ struct watch {
 	struct trace_writer *writer;
 	struct model *model;
 	struct wire_window window;
+	struct host_costs costs; /* for predictions */
+	struct wire_machine machine; /* begin_ns 0: not known */
+	uint64_t idle_at_start_ns;
 	uint64_t cpu_at_start_ns;
 	struct wire_loss last_loss;
 	struct outfile *to; /* of the report; NULL: none */
@@ -152,7 +159,16 @@ static int open_files(struct watch *w)
 	return err ? err : open_some(w, false);
 }
 
-int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, bool command)
+/* Before anything runs that is to be watched.  A prediction can do without, and says so. */
+static void measure_costs(struct watch *w)
+{
+	if (w->opts.costs)
+		w->costs = *w->opts.costs;
+	else if (host_costs_measure(&w->costs))
+		cmd_say("predictions do without the costs of this host: %s", fail_text());
+}
+
+static int load(struct session **ret, const struct watch_opts *opts, bool by_tid)
 {
 	struct session_opts session = {
 		.follow_children = !opts->no_children,
@@ -164,6 +180,29 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 		.verbose = opts->verbose,
 		.test_no_storage = opts->test_no_storage,
 	};
+	int err = session_open(ret, &session);
+
+	return err ? doctor_explain(err) : 0;
+}
+
+int watch_load(const struct watch_opts *opts)
+{
+	return load(opts->spare, opts, false);
+}
+
+static int take_session(struct watch *w, bool by_tid)
+{
+	struct session **spare = w->opts.spare;
+
+	if (!spare || !*spare)
+		return load(&w->session, &w->opts, by_tid);
+	w->session = *spare;
+	*spare = NULL;
+	return 0;
+}
+
+int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, bool command)
+{
 	struct watch *w = xcalloc(1, sizeof(*w));
 	int err;
 
@@ -176,14 +215,18 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 			  (by_tid ? WIRE_WINDOW_TIDS : 0);
 	w->signals = -1;
 	w->model = model_new();
+	if (opts->show.what_if.n) {
+		model_record(w->model);
+		measure_costs(w);
+	}
 	w->enrich = enrich_new(take, w);
 	w->order = trace_order_new(ORDER_NS, enrich_put, w->enrich);
 	err = open_files(w);
 	if (err)
 		return err;
-	err = session_open(&w->session, &session);
+	err = take_session(w, by_tid);
 	if (err)
-		return doctor_explain(err);
+		return err;
 	return enrich_session(w->enrich, w->session, opts->sample_hz != 0, opts->debuginfod);
 }
 
@@ -222,6 +265,24 @@ static int put_host(struct watch *w)
 	rec.realtime_offset_ns = (int64_t)real.tv_sec * 1000000000 + real.tv_nsec -
 				 (int64_t)session_now_ns();
 	return take(w, &rec.head);
+}
+
+static int put_costs(struct watch *w)
+{
+	struct wire_start_costs costs = costs_to_wire(&w->costs);
+	int err = 0;
+
+	if (!w->costs.known)
+		return 0;
+	costs.head.ts_ns = session_now_ns();
+	err = take(w, &costs.head);
+	for (unsigned k = 1; !err && k <= w->costs.n_speed; k++) {
+		struct wire_speed speed = costs_speed_to_wire(&w->costs, k);
+
+		speed.head.ts_ns = costs.head.ts_ns;
+		err = take(w, &speed.head);
+	}
+	return err;
 }
 
 static void sleep_until(uint64_t ns)
@@ -269,8 +330,12 @@ int watch_start(struct watch *w, const struct target_list *targets)
 	w->window.head.ts_ns = w->window.begin_ns;
 	err = put_host(w);
 	if (!err)
+		err = put_costs(w);
+	if (!err)
 		err = take(w, &w->window.head);
 	sleep_until(w->window.begin_ns);
+	if (facts_idle_ns(&w->idle_at_start_ns))
+		w->machine.begin_ns = session_now_ns();
 	if (!err)
 		err = enrich_mark(w->enrich, w->window.begin_ns);
 	if (!err)
@@ -419,12 +484,28 @@ static int drain_last(struct watch *w)
 	return err;
 }
 
-static void close_session(struct watch *w)
+static void close_session(struct watch *w, bool keep)
 {
 	if (w->session)
 		enrich_close(w->enrich);
-	session_close(w->session);
+	if (keep && w->opts.spare && session_again(w->session))
+		*w->opts.spare = w->session;
+	else
+		session_close(w->session);
 	w->session = NULL;
+}
+
+static void look_at_machine(struct watch *w)
+{
+	uint64_t idle;
+
+	if (!w->machine.begin_ns || !facts_idle_ns(&idle))
+		return;
+	w->machine.idle_ns = idle > w->idle_at_start_ns ? idle - w->idle_at_start_ns : 0;
+	w->machine.end_ns = session_now_ns();
+	w->machine.cpus = facts_cpus_online();
+	w->machine.head = (struct wire_head){ w->machine.end_ns, 0, WIRE_MACHINE,
+					      sizeof(w->machine) };
 }
 
 int watch_stop(struct watch *w)
@@ -433,6 +514,7 @@ int watch_stop(struct watch *w)
 	int err;
 
 	sleep_until(end);
+	look_at_machine(w);
 	err = enrich_mark(w->enrich, end);
 	sleep_until(end + SESSION_AHEAD_NS);
 	session_end(w->session);
@@ -450,11 +532,13 @@ int watch_stop(struct watch *w)
 		err = session_progs(w->session, take, w);
 	if (!err)
 		err = put_cost(w);
+	if (!err && w->machine.head.kind)
+		err = take(w, &w->machine.head);
 	w->window.end_ns = end;
 	w->window.head.ts_ns = end;
 	if (!err)
 		err = take(w, &w->window.head);
-	close_session(w); /* detached: from here on the target runs alone */
+	close_session(w, !err); /* detached: from here on the target runs alone */
 	return err;
 }
 
@@ -480,9 +564,28 @@ int watch_report(struct watch *w, int fd)
 	return err;
 }
 
+void watch_list_living(const struct watch *w, struct proc_ids *ret)
+{
+	enrich_list_living(w->enrich, ret);
+}
+
+int watch_analyse(struct watch *w, struct report **ret)
+{
+	const struct show_opts *show = &w->opts.show;
+	int err = w->writer ? trace_writer_commit(w->writer) : 0;
+
+	if (err)
+		return err;
+	model_finish(w->model);
+	*ret = analysis_report(w->model);
+	if (show->what_if.n) /* an unanswered one says why */
+		whatif_answer(*ret, w->model, show->what_if.items, show->what_if.n);
+	return 0;
+}
+
 void watch_abandon(struct watch *w)
 {
-	close_session(w);
+	close_session(w, false);
 	trace_writer_close(w->writer);
 	w->writer = NULL;
 	outfile_close(w->to);

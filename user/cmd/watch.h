@@ -12,8 +12,11 @@
 #include "user/cmd/show.h"
 #include "user/model/model.h"
 
+struct host_costs;
+
 struct watch_opts {
 	struct show_opts show;
+	const struct host_costs *costs; /* of predictions; NULL: measured if they are asked for */
 	uint64_t duration_ns; /* 0: until the target ends or a signal comes */
 	const char *save;     /* trace file, NULL: none */
 	uint64_t ring_bytes;
@@ -22,6 +25,11 @@ struct watch_opts {
 	bool no_children, prog_stats, verbose, quiet;
 	bool test_no_storage;
 	bool help;
+	/*
+	 * For one watching after another: where a loaded session is kept that was left by the one before.
+	 * NULL: none.  Whoever gives this closes what is in there at last.
+	 */
+	struct session **spare;
 };
 
 #define WATCH_OPTIONS(type)                                                                        \
@@ -67,6 +75,8 @@ struct watch;
  * they do is up to the caller: see watch_pending(), watch_loop() and watch_wait().
  */
 int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, bool command);
+/* Load a session of processes into opts->spare, so that what is in the way shows before anything runs. */
+int watch_load(const struct watch_opts *opts);
 /* A signal that came and is held back, 0: none. */
 int watch_pending(const struct watch *w);
 /* The one target will be this command, launched by us. */
@@ -81,7 +91,16 @@ int watch_loop(struct watch *w, int fd);
 int watch_signal(const struct watch *w);
 /* Close the window, take the sums; then the target is left alone. */
 int watch_stop(struct watch *w);
-/* Save and show.  While the report waits for its reader, signals do what they do by default. */
+/* Processes that live, as far as the records have come; ids are appended. */
+struct proc_ids;
+void watch_list_living(const struct watch *w, struct proc_ids *ret);
+/* Instead of watch_report(): save, if wanted, and what is to be said.  The watch must outlive it. */
+struct report;
+int watch_analyse(struct watch *w, struct report **ret);
+/*
+ * Save and show.  While the report waits for its reader, signals do what they do by default.  1: an
+ * expectation failed.
+ */
 int watch_report(struct watch *w, int fd);
 /* After a failure: leave the target alone at once and remove what was begun to be written. */
 void watch_abandon(struct watch *w);
