@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # run.sh BUILD [ONLY...] - every test, each kind in its own runner, all speaking TAP; one closing
-# line.  ONLY: lint unit fuzz fixtures bpf cli truth (default: all of these), vm (kernels of $KERNELS), python
+# line.  ONLY: lint unit fuzz fixtures bpf cli corpus truth (default: all of these), vm (kernels of $KERNELS), python
 # (interpreters of $PYTHONS, default: all).  fuzz makes $FUZZ_N mutations from $FUZZ_SEED on.  A log is shown only on failure.
 set -u
 build=$(realpath "${1:-.output}")
 shift
 cd "$(dirname "$0")/.." || exit 1
-kinds=${*:-lint unit fuzz fixtures bpf cli truth}
+kinds=${*:-lint unit fuzz fixtures bpf cli corpus truth}
 logs=$build/logs
 mkdir -p "$logs"
 rm -f "$logs"/*.log
@@ -77,6 +77,10 @@ for kind in $kinds; do
 	cli) for t in tests/cli/*.bats; do
 		run "cli-$(basename "$t" .bats)" 400 bats --tap "$t"
 	done ;;
+	corpus)
+		run corpus-traces 60 /usr/bin/python3 tests/corpus/run.py "$build" --traces
+		[ "$(id -u)" != 0 ] || run corpus 600 /usr/bin/python3 tests/corpus/run.py "$build"
+		sed -n 's/^# \(WRONG.*\)/      \1/p; s/^# |/      |/p' "$logs/corpus.log" 2>/dev/null ;;
 	truth) needs_root truth && for t in tests/truth/truth_*.py; do
 		limit=400
 		[ "$t" = tests/truth/truth_unwind.py ] && limit=600 # up to six programs, each under load
