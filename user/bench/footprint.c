@@ -21,6 +21,7 @@ struct footprint {
 	struct one *items;
 	size_t n, cap;
 	uint64_t pss, uss;
+	uint64_t spent_ns; /* CPU time of all samples */
 	bool seen;
 };
 
@@ -89,7 +90,7 @@ static uint64_t own_cpu_ns(void)
 
 uint64_t footprint_sample(struct footprint *f, const pid_t *pids, size_t n, uint64_t now_ns)
 {
-	uint64_t began = own_cpu_ns(), pss = 0, uss = 0, pause;
+	uint64_t began = own_cpu_ns(), pss = 0, uss = 0, pause = 0, cost;
 
 	for (size_t i = 0; i < n && i < FOOTPRINT_MAX; i++) {
 		struct memory m;
@@ -103,7 +104,10 @@ uint64_t footprint_sample(struct footprint *f, const pid_t *pids, size_t n, uint
 	}
 	f->pss = pss > f->pss ? pss : f->pss;
 	f->uss = uss > f->uss ? uss : f->uss;
-	pause = (uint64_t)((double)(own_cpu_ns() - began) / FOOTPRINT_SHARE);
+	cost = own_cpu_ns() - began;
+	f->spent_ns += cost;
+	if (f->spent_ns > FOOTPRINT_FREE_NS)
+		pause = (uint64_t)((double)cost / FOOTPRINT_SHARE);
 	return now_ns + (pause > FOOTPRINT_EVERY_NS ? pause : FOOTPRINT_EVERY_NS);
 }
 

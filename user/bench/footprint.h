@@ -13,7 +13,8 @@
 #include <sys/types.h>
 
 #define FOOTPRINT_EVERY_NS 50000000ULL
-#define FOOTPRINT_SHARE 0.005 /* of one CPU, at most */
+#define FOOTPRINT_FREE_NS 10000000ULL /* CPU time of samples that counts for nothing: short runs */
+#define FOOTPRINT_SHARE 0.01	      /* of one CPU at most, from then on */
 #define FOOTPRINT_MAX 1024    /* processes; further ones are not looked at */
 
 struct footprint;
