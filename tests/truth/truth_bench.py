@@ -90,9 +90,10 @@ def check_native_cpu(check, ledger):
     for name, figures, truth, _ in ledger.runs():
         work.add(figures["work"])
         check.equal(figures["work"], truth["ops"], f"{name}: work")
-        # theirs lacks the exit, and has what the process did before it was let go, when the window opened
+        # theirs lacks the exit, and has what the process did before it was let go, when the window opened; the
+        # kernel's sums have interrupts in them, some percent where others work (2.2 % was measured)
         least, told = truth["run_cpu_ns"], truth["process_cpu_ns"]
-        check.between(figures["cpu_ns"], least, told + 5 * MS * len(truth["processes"]) + 0.02 * told,
+        check.between(figures["cpu_ns"], least, told + 5 * MS * len(truth["processes"]) + 0.05 * told,
                       f"{name}: CPU time")
         if figures["create_ns"] is not None:
             created = truth["startup"]["create_ns"]
