@@ -351,3 +351,23 @@ END
 	[[ $output == *"'command.life<60s' cannot be judged: not known: no run was done"* ]]
 	nothing_left
 }
+
+@test "--validate: every case is recorded, predicted and run, or says why not" {
+	need_root
+	need_schema
+	run "$PARASCOPE" bench --validate --workers 2
+	[ "$status" -eq 125 ]
+	[[ $output == *"--validate has its own programs"* ]]
+	run "$PARASCOPE" bench --validate --python a,b
+	[ "$status" -eq 125 ]
+	[[ $output == *"--validate takes one interpreter: --python a" ]]
+	run "$PARASCOPE" bench -q --validate -r 1 --time 0.1s --python "$PYTHON" --keep kept -f json --to out.json
+	[ "$status" -eq 0 ]
+	ledger out.json 'len(l["predictions"]) >= 12 and all(
+		p["measured_ns"] and bool(p["predicted_ns"]) != bool(p["why_not"]) for p in l["predictions"])'
+	ledger out.json '{p["experiment"] for p in l["predictions"]} == {e["name"] for e in l["experiments"]}
+		and len({e["name"] for e in l["experiments"]}) == len(l["experiments"])'
+	[ "$(find kept -name '*.trace' | wc -l)" -eq "$("$PYTHON" -c 'import json
+print(2 * len(json.load(open("out.json"))["predictions"]))')" ]
+	nothing_left
+}

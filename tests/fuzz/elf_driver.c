@@ -8,8 +8,8 @@
  *	elf_driver ask FILE...              only ask; for looking at single files, and for strace
  *
  * What must hold, whatever is in a file: every question is answered, at most so long after it was
- *the parser's turn; this process neither ends nor grows; the parser keeps its limits; and a good
- *file is answered well afterwards.  A mutation is made from SEED and its number alone, so
+ * the parser's turn; this process neither ends nor grows; the parser keeps its limits; and a good
+ * file is answered well afterwards.  A mutation is made from SEED and its number alone, so
  * `elf_driver mutate FOLDER 1 SEED+n` makes the n-th again.
  */
 #include <errno.h>

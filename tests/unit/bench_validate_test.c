@@ -144,11 +144,13 @@ static void all_cases_exist(void **state)
 	size_t n = 0;
 
 	(void)state;
-	for (const struct validation *v = validations; v->of; v++, n++) {
+	for (const struct validation *v = validations; v->name; v++, n++) {
 		struct experiment e;
 
 		assert_true(validation_experiment(v, &e));
-		assert_string_equal(e.name, v->of);
+		assert_string_equal(e.name, v->name);
+		for (const struct validation *other = validations; other < v; other++)
+			assert_string_not_equal(other->name, v->name); /* its files, its JSON */
 		assert_ptr_equal(e.modes, v->modes);
 		assert_non_null(v->modes[0].name);
 		assert_non_null(v->modes[1].name);

@@ -20,6 +20,7 @@
 
 #include "user/base/buf.h"
 #include "user/base/fail.h"
+#include "user/base/stats.h"
 #include "user/bench/costs.h"
 
 #define THREADS 31 /* tries */
@@ -53,13 +54,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* They sort them. */
-static double median(double *v, size_t n)
-{
-	qsort(v, n, sizeof(*v), by_value);
-	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
+/* Sorts them. */
 static double lower_quartile(double *v, size_t n)
 {
 	qsort(v, n, sizeof(*v), by_value);
@@ -178,7 +173,7 @@ static int measure_forks(struct host_costs *ret, struct said *said)
 	}
 	if (err)
 		return fail(err, "cannot measure fork: %s", strerror(-err));
-	ret->fork_mib_ns = (uint64_t)fmax(0, median(more, FORKS));
+	ret->fork_mib_ns = (uint64_t)fmax(0, stats_median(more, FORKS).value);
 	ret->fork_ns = (uint64_t)lower_quartile(start, FORKS);
 	ret->exit_ns = (uint64_t)lower_quartile(end, FORKS);
 	own = own_mib() * (double)ret->fork_mib_ns; /* we are larger than "small" ourselves */
@@ -439,11 +434,11 @@ static int measure_speed(struct host_costs *ret)
 	ret->n_speed = cpus;
 	for (size_t i = 0; i < n; i++) {
 		unsigned k = steps[i];
+		struct stats_interval rounds = stats_median(ratio[i], SPEED_ROUNDS);
 
-		ret->speed[k - 1] = k == 1 ? 1 : median(ratio[i], SPEED_ROUNDS);
-		qsort(ratio[i], SPEED_ROUNDS, sizeof(double), by_value);
-		ret->speed_low[k - 1] = fmin(ratio[i][0], ret->speed[k - 1]);
-		ret->speed_high[k - 1] = fmax(ratio[i][SPEED_ROUNDS - 1], ret->speed[k - 1]);
+		ret->speed[k - 1] = k == 1 ? 1 : rounds.value;
+		ret->speed_low[k - 1] = fmin(rounds.low, ret->speed[k - 1]);
+		ret->speed_high[k - 1] = fmax(rounds.high, ret->speed[k - 1]);
 		if (i)
 			interpolate(ret, steps[i - 1], k);
 	}

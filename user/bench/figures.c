@@ -23,13 +23,6 @@ static double share(double part, double whole)
 	return whole > 0 ? part / whole : NAN;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* From exec to the end of the last process of the tree. */
 static double life_ns(const struct measured *m)
 {
@@ -63,15 +56,13 @@ static void fill_time(double *figure, const struct report *r)
 static double first_cpu(const struct measured *m)
 {
 	const struct report *r = m->report;
-	double *took = xcalloc(r->n_threads + 1, sizeof(*took)), ret = NAN;
+	double *took = xcalloc(r->n_threads + 1, sizeof(*took)), ret;
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n_threads; i++)
 		if (r->threads[i].first_cpu_ns && r->threads[i].tid != (uint32_t)m->pid)
 			took[n++] = (double)r->threads[i].first_cpu_ns;
-	qsort(took, n, sizeof(*took), by_value);
-	if (n)
-		ret = n % 2 ? took[n / 2] : (took[n / 2 - 1] + took[n / 2]) / 2;
+	ret = stats_median(took, n).value;
 	free(took);
 	return ret;
 }

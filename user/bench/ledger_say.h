@@ -7,7 +7,7 @@
  *
  * How it decides: a mode is faster (slower) if the whole 95 % interval of its speed-up is above
  * (below) 1.  Modes are listed from cheap to dear.  Used should be the cheapest one that is not
- *more than LEDGER_SAME slower than the best, or that these runs cannot tell from it.
+ * more than LEDGER_SAME slower than the best, or that these runs cannot tell from it.
  */
 #ifndef PARASCOPE_BENCH_LEDGER_SAY_H
 #define PARASCOPE_BENCH_LEDGER_SAY_H

@@ -6,10 +6,11 @@
  *
  *	{args}      the mode's own words, each an argument (a word of its own)
  *	{mode}      the mode's name                 {n}        tasks in all
- *	{procs}     processes of mode both          {threads}  threads in each of them: {n} /
- *{procs} {size}      the work: integer               {scale}    factor that --scale gives {time}
- *seconds that --time gives       {result}   file the program tells its result in {workload}  path
- *of the C workloads         {python} {py}  interpreter; folder of the twins
+ *	{procs}     processes of mode both          {threads}  threads in each: {n} / {procs}
+ *	{size}      the work: integer               {scale}    factor that --scale gives
+ *	{time}      seconds that --time gives       {result}   file the program tells its result in
+ *	{workload}  path of the C workloads         {python}   interpreter
+ *	{py}        folder of the Python twins
  *
  * All modes of an experiment do the same work, in all: {n} tasks of {size}.  So mode both must ask
  * for {procs} processes of {threads} threads.
@@ -56,8 +57,7 @@ struct experiment {
 	unsigned tasks;	  /* {n} if --workers does not say; 0: 4, or as many as there are CPUs */
 	double size;	  /* {size} at --scale 1 */
 	double small;	  /* the factor of --scale small; 0: 1 */
-	bool calibrate;	  /* size is only where to begin: grown until the first mode runs for --time
-			   */
+	bool calibrate;	  /* size is where to begin: grown until the first mode takes --time */
 	bool by_time;	  /* runs for {time}: what counts is the work told, not how long it took */
 	unsigned repeats; /* at most, 0: what --repeats says */
 	bool usual;	  /* bench without --workload runs it */

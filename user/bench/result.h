@@ -3,15 +3,13 @@
  * result.h - what a workload tells about its own run, read from the JSON that it wrote.
  *
  * The file belongs to the program that ran: it may hold anything.  What is missing, null or makes
- *no sense is not known (NaN); a file that is no JSON of the schema is an error.
+ * no sense is not known (NaN); a file that is no JSON of the schema is an error.
  *
  *	parascope-truth/1 and parascope-py/1, top level
- *	wall_ns               the run, from before the first worker is made until the last is
- *collected startup.create_ns[]   per worker: call that makes it -> its first instruction
+ *	wall_ns               the run: before the first worker is made -> the last is collected
+ *	startup.create_ns[]   per worker: call that makes it -> its first instruction
  *	startup.work_ns[]     per worker: call that makes it -> it begins its work
- *	ipc_bytes, ipc_ns     payload that went between processes; time spent in sending and
- *receiving
- *
+ *	ipc_bytes, ipc_ns     payload between processes; time spent in sending and receiving
  *	half_share            when the last worker had done half of its work, of wall_ns
  *	main_share            when the main thread had nothing more to do, of wall_ns
  *

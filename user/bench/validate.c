@@ -28,7 +28,7 @@ static const struct plan_mode native_processes[] = {
 
 static const struct plan_mode one_cpu[] = {
 	THREADS(),
-	{ .name = "one CPU", .args = MODE("threads", "--pin") },
+	{ .name = "one-cpu", .args = MODE("threads", "--pin") },
 	{ 0 },
 };
 
@@ -36,7 +36,7 @@ static const struct plan_mode one_cpu[] = {
 #define LONG_HOLD "--hold-us", "300", "--think-us", "100"
 static const struct plan_mode no_mutex[] = {
 	THREADS(LONG_HOLD),
-	{ .name = "no lock", .args = MODE("threads", LONG_HOLD, "--no-lock") },
+	{ .name = "no-lock", .args = MODE("threads", LONG_HOLD, "--no-lock") },
 	{ 0 },
 };
 
@@ -44,26 +44,26 @@ static const struct plan_mode no_mutex[] = {
 #define EVEN_HOLD "--hold-us", "200", "--think-us", "200"
 static const struct plan_mode no_even_mutex[] = {
 	THREADS(EVEN_HOLD),
-	{ .name = "no lock", .args = MODE("threads", EVEN_HOLD, "--no-lock") },
+	{ .name = "no-lock", .args = MODE("threads", EVEN_HOLD, "--no-lock") },
 	{ 0 },
 };
 
 const struct validation validations[] = {
-	{ "countdown", "processes", "threads -> processes", python_processes, 2 },
-	{ "countdown", "processes", "threads -> processes", python_processes, 4 },
-	{ "heavysum", "processes", "threads -> processes", python_processes, 2 },
-	{ "heavysum", "processes", "threads -> processes", python_processes, 4 },
-	{ "randomlist", "processes", "threads -> processes", python_processes, 2 },
-	{ "randomlist", "processes", "threads -> processes", python_processes, 4 },
-	{ "pymixed", "processes", "threads -> processes", python_processes, 2 },
-	{ "pymixed", "processes", "threads -> processes", python_processes, 4 },
-	{ "gil", "processes", "threads -> processes", native_processes, 2 },
-	{ "gil", "processes", "threads -> processes", native_processes, 4 },
-	{ "mutex", "no-lock:L1", "without the mutex", no_mutex, 2 },
-	{ "mutex", "no-lock:L1", "without the mutex", no_mutex, 4 },
-	{ "mutex", "no-lock:L1", "without the mutex, held less", no_even_mutex, 2 },
-	{ "mutex", "no-lock:L1", "without the mutex, held less", no_even_mutex, 4 },
-	{ "cpu", "cpus:1", "on one CPU", one_cpu, 4 },
+	{ "countdown-2", "countdown", "processes", "threads -> processes", python_processes, 2 },
+	{ "countdown-4", "countdown", "processes", "threads -> processes", python_processes, 4 },
+	{ "heavysum-2", "heavysum", "processes", "threads -> processes", python_processes, 2 },
+	{ "heavysum-4", "heavysum", "processes", "threads -> processes", python_processes, 4 },
+	{ "randomlist-2", "randomlist", "processes", "threads -> processes", python_processes, 2 },
+	{ "randomlist-4", "randomlist", "processes", "threads -> processes", python_processes, 4 },
+	{ "pymixed-2", "pymixed", "processes", "threads -> processes", python_processes, 2 },
+	{ "pymixed-4", "pymixed", "processes", "threads -> processes", python_processes, 4 },
+	{ "gil-2", "gil", "processes", "threads -> processes", native_processes, 2 },
+	{ "gil-4", "gil", "processes", "threads -> processes", native_processes, 4 },
+	{ "mutex-2", "mutex", "no-lock:L1", "without the mutex", no_mutex, 2 },
+	{ "mutex-4", "mutex", "no-lock:L1", "without the mutex", no_mutex, 4 },
+	{ "mutex-even-2", "mutex", "no-lock:L1", "without the mutex, held less", no_even_mutex, 2 },
+	{ "mutex-even-4", "mutex", "no-lock:L1", "without the mutex, held less", no_even_mutex, 4 },
+	{ "cpu-one-4", "cpu", "cpus:1", "on one CPU", one_cpu, 4 },
 	{ 0 },
 };
 
@@ -76,6 +76,7 @@ bool validation_experiment(const struct validation *v, struct experiment *ret)
 	if (!e->name)
 		return false;
 	*ret = *e;
+	ret->name = v->name;
 	ret->modes = v->modes;
 	ret->tasks = v->tasks;
 	return true;
@@ -131,13 +132,6 @@ void validation_judge(const struct ledger_block *b, struct validation_result *re
 	free(room);
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 void validation_sum_up(const struct ledger *l, struct validation_summary *ret)
 {
 	double *errors = xcalloc(l->n_blocks + 1, sizeof(*errors));
@@ -154,12 +148,9 @@ void validation_sum_up(const struct ledger *l, struct validation_summary *ret)
 			continue;
 		}
 		errors[ret->n++] = fabs(r.ratio.value - 1);
+		ret->worst_error = fmax(ret->worst_error, fabs(r.ratio.value - 1));
 		ret->inside += r.inside;
 	}
-	qsort(errors, ret->n, sizeof(*errors), ascending);
-	if (ret->n) {
-		ret->median_error = (errors[(ret->n - 1) / 2] + errors[ret->n / 2]) / 2;
-		ret->worst_error = errors[ret->n - 1];
-	}
+	ret->median_error = stats_median(errors, ret->n).value;
 	free(errors);
 }

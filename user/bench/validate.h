@@ -13,6 +13,7 @@
 #include "user/bench/plan.h"
 
 struct validation {
+	const char *name;     /* of its experiment: unique */
 	const char *of;		       /* name in plan_experiments: program, size, what it tells */
 	const char *question;	       /* as of --what-if */
 	const char *change;	       /* for people: "threads -> processes" */
@@ -20,7 +21,7 @@ struct validation {
 	unsigned tasks;
 };
 
-/* End with NULL in of. */
+/* End with a NULL name. */
 extern const struct validation validations[];
 
 /* The experiment that one is; false: there is no experiment of that name. */

@@ -240,7 +240,7 @@ static int add_validations(struct bench_plan *plan, const struct bench_opts *opt
 	size_t n = 0;
 	int err = 0;
 
-	while (validations[n].of)
+	while (validations[n].name)
 		n++;
 	plan->validated = xcalloc(n, sizeof(*plan->validated));
 	for (size_t i = 0; !err && i < n; i++) {
@@ -324,9 +324,13 @@ static int check_opts(const struct bench_opts *opts, char **command)
 {
 	if (opts->suite && opts->workloads)
 		return fail(-EINVAL, "--suite and --workload exclude each other");
-	if (opts->validate && (*command || opts->suite || opts->workloads || opts->modes || opts->workers))
+	if (opts->validate &&
+	    (*command || opts->suite || opts->workloads || opts->modes || opts->workers))
 		return fail(-EINVAL, "--validate has its own programs, modes and workers: leave out "
 				     "the command, --suite, --workload, --modes and --workers");
+	if (opts->validate && opts->pythons && strchr(opts->pythons, ','))
+		return fail(-EINVAL, "--validate takes one interpreter: --python %.*s",
+			    (int)strcspn(opts->pythons, ","), opts->pythons);
 	if (*command && (opts->suite || opts->workloads))
 		return fail(-EINVAL, "a command excludes --suite and --workload");
 	return 0;

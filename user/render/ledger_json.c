@@ -171,7 +171,7 @@ static void write_validation(struct json_writer *w, const struct ledger_block *b
 
 	validation_judge(b, &r);
 	jsonw_open(w, NULL, '{');
-	jsonw_string(w, "experiment", v->of);
+	jsonw_string(w, "experiment", v->name);
 	jsonw_u64(w, "tasks", b->tasks);
 	jsonw_string(w, "question", v->question);
 	jsonw_string(w, "change", v->change);

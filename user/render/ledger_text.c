@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * ledger_text.c - the ledger for people: for each experiment what it means, how long each mode took
- *and what that cost; then claims, interpreters side by side, and what the columns are.
+ * and what that cost; then claims, interpreters side by side, and what the columns are.
  *
  *	COUNTDOWN  Python: counting down to zero; 4 tasks of 4,000,000; CPython 3.11.2, GIL on
  *	  threads 0.98x, fork 1.90x of the speed of seq: use fork (1.84 to 1.96x); ...

@@ -141,8 +141,8 @@ void ledger_text_predictions(struct text *t, const struct ledger *l)
 		text_table(t, 2, columns, N_OF(columns), rows, n);
 		for (size_t i = 0; i < n; i++)
 			if (checks[i].result.why_not)
-				text_wrapf(t, TEXT_WARN, 2, "%s, %u tasks: %s",
-					   checks[i].block->validation->of, checks[i].block->tasks,
+				text_wrapf(t, TEXT_WARN, 2, "%s: %s",
+					   checks[i].block->validation->name,
 					   checks[i].result.why_not);
 		print_summary(t, l);
 	}

@@ -6,7 +6,7 @@
  *	shapes SHAPE SECONDS [THREADS [FILE]]
  *
  * Work is CPU time of the thread that does it, so that a loaded machine changes how long it takes
- *but not who does how much.
+ * but not who does how much.
  */
 #include <err.h>
 #include <fcntl.h>
