@@ -365,8 +365,8 @@ END
 	[ "$status" -eq 0 ]
 	ledger out.json 'len(l["predictions"]) >= 12 and all(
 		p["measured_ns"] and bool(p["predicted_ns"]) != bool(p["why_not"]) for p in l["predictions"])'
-	ledger out.json '{p["experiment"] for p in l["predictions"]} == {e["name"] for e in l["experiments"]}
-		and len({e["name"] for e in l["experiments"]}) == len(l["experiments"])'
+	ledger out.json '({p["experiment"] for p in l["predictions"]} == {e["name"] for e in l["experiments"]}
+		and len({e["name"] for e in l["experiments"]}) == len(l["experiments"]))'
 	[ "$(find kept -name '*.trace' | wc -l)" -eq "$("$PYTHON" -c 'import json
 print(2 * len(json.load(open("out.json"))["predictions"]))')" ]
 	nothing_left
