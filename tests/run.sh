@@ -36,6 +36,7 @@ run() {
 	# cmocka prints the reason on the line before
 	awk -v skip="$skip_line" '{ line = $0 } $0 ~ skip { sub(/^(not )?ok [0-9]* */, "    skipped: "); print;
 		if (before !~ /^(not )?ok |^[0-9]+\.\.[0-9]+$/) print "      " before } { before = line }' "$log"
+	sed -nE 's/^# (.*, try [0-9] of [0-9]: .*)/    \1/p' "$log"
 	[ "$bad" -eq 0 ] || grep -vE '^ok ' "$log" | tail -60 | sed 's/^/    /'
 }
 

@@ -421,8 +421,13 @@ class Check:
 
     def __init__(self):
         self.lines = []
+        self.exact = False  # something does not hold that has no tolerance
 
     def that(self, condition, message):
+        self.exact |= not condition
+        return self._holds(condition, message)
+
+    def _holds(self, condition, message):
         if not condition:
             self.lines.append(message)
         return condition
@@ -431,13 +436,13 @@ class Check:
         return self.that(got == expected, f"{what}: {got}, expected {expected}")
 
     def near(self, got, expected, tolerance, what):
-        return self.that(abs(got - expected) <= tolerance,
-                         f"{what}: {got}, expected {expected} +- {tolerance:.0f} "
-                         f"(off by {got - expected:+})")
+        return self._holds(abs(got - expected) <= tolerance,
+                           f"{what}: {got}, expected {expected} +- {tolerance:.0f} "
+                           f"(off by {got - expected:+})")
 
     def between(self, got, least, most, what):
-        return self.that(least <= got <= most,
-                         f"{what}: {got}, expected {least:.0f} .. {most:.0f}")
+        return self._holds(least <= got <= most,
+                           f"{what}: {got}, expected {least:.0f} .. {most:.0f}")
 
     def whole(self, report):
         """What holds in every report, lost records or not."""
@@ -487,20 +492,35 @@ def cases(function, names):
         _tests.append(one)
 
 
+# Of a test that only measured times beyond their tolerance: other programs on the machine can do that, if
+# not every time.
+TRIES = 3
+
+
 def _attempt(function):
-    """(ok, skip reason, lines)"""
+    """(ok, skip reason, lines, may be tried again)"""
     check = Check()
     try:
         function(check)
     except Skip as reason:
-        return True, str(reason), []
+        return True, str(reason), [], False
     except Failed as failed:
-        check.lines += [str(failed)]
+        check.that(False, str(failed))
     except Exception:  # a bug of the test itself fails it as well
-        check.lines += traceback.format_exc().splitlines()
+        for line in traceback.format_exc().splitlines():
+            check.that(False, line)
     finally:
         end_all()
-    return not check.lines, None, check.lines
+    return not check.lines, None, check.lines, not check.exact
+
+
+def _tried(function):
+    for i in range(1, TRIES + 1):
+        ok, skip, lines, again = _attempt(function)
+        if ok or not again or i == TRIES:
+            break
+        print(f"# {function.__name__}, try {i} of {TRIES}: {'; '.join(lines[:3])}", flush=True)
+    return ok, skip, lines
 
 
 def main():
@@ -510,7 +530,7 @@ def main():
     missing = os.geteuid() and "needs root" or not os.path.exists(PARASCOPE) and "not built"
     failed = 0
     for number, function in enumerate(chosen, 1):
-        ok, skip, lines = (True, missing, []) if missing else _attempt(function)
+        ok, skip, lines = (True, missing, []) if missing else _tried(function)
         failed += not ok
         text = f"{'ok' if ok else 'not ok'} {number} - {function.__name__}: {function.__doc__}"
         print(text.rstrip() + (f" # SKIP {skip}" if skip else ""))

@@ -4,6 +4,7 @@ a report that stacks give, the records of a trace, and stacks as gdb sees them.
 
 Which member of a report or of a record means what is known in this file only.
 """
+import bisect
 import ctypes
 import json
 import os
@@ -244,10 +245,13 @@ class Trace:
         self.spaces = {}  # id -> address space that the addresses are of
         self.frames = {}  # (process, address) -> [{function, file, line, module, offset, flags}], inlined first
         self.spaced = {}  # the same by (process, address space, address): exec and dlclose make several
+        self.begun = {}  # tid -> when its futex calls began, in order
         inlined = {}
-        for ts, kind, f in records(path, ("sample", "stack", "frame")):
+        for ts, kind, f in records(path, ("sample", "stack", "frame", "futex")):
             tid = _number(f.get("tid"))
-            if kind == "sample":
+            if kind == "futex":
+                self.begun.setdefault(tid, []).append(_number(f.get("enter_ns"), ts))
+            elif kind == "sample":
                 self.samples.append((ts, tid, f.get("why", "cpu"), _number(f.get("stack")),
                                      _number(f.get("addr")), _number(f.get("weight_ns"))))
             elif kind == "stack":
@@ -266,6 +270,13 @@ class Trace:
         for (tid, _, instr), rows in self.spaced.items():
             self.frames[tid, instr] = rows
         self.samples.sort()
+        for times in self.begun.values():
+            times.sort()
+
+    def calls_between(self, tid, begin, end):
+        """How many futex calls this thread began after begin, up to end."""
+        times = self.begun.get(tid, [])
+        return bisect.bisect_right(times, end) - bisect.bisect_right(times, begin)
 
     def functions(self, stack):
         """Names of the functions of a stack, inlined ones too; "" where there is none."""
@@ -425,7 +436,7 @@ class Comparison:
        the nearest name before, if that has no size).
     Both stacks must have the same number of frames: neither may end early, nor go on.
     A thread that was already back from its call when it was stopped is not compared (`moved`): its
-    innermost address is not the call's.
+    innermost address is not the call's, or it began another futex call before the program went on.
     """
 
     MAX_CALL = 8
@@ -479,14 +490,15 @@ class Comparison:
         samples = {}
         for ts, tid, why, stack, _, _ in self.trace.samples:
             if stop.begin <= ts <= stop.end and why in WAITS:
-                samples[tid] = stack
+                samples[tid] = stack, ts
         for tid in stop.waiting:
-            pid, flags, addresses = self.trace.stacks.get(samples.get(tid), (0, 0, []))
+            stack, ts = samples.get(tid, (0, 0))
+            pid, flags, addresses = self.trace.stacks.get(stack, (0, 0, []))
             frames = stop.stacks.get(tid, {"frames": []})["frames"]
             if not addresses or not frames:
                 self.unseen += 1  # its turn to be sampled had not come
                 continue
-            if not 0 <= frames[0]["pc"] - addresses[0] <= 2:
+            if not 0 <= frames[0]["pc"] - addresses[0] <= 2 or self.trace.calls_between(tid, ts, stop.end):
                 self.moved += 1
                 continue
             self.compared += 1

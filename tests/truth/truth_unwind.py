@@ -216,6 +216,10 @@ class Made:
         self.samples = [(150, 7, "waited", 1, 0, 0)]
         self.pcs = [0x1010, 0x2020, 0x3000, 0x4004, 0x5100]
         self.begin, self.end, self.waiting = 100, 200, [7]
+        self.calls = 0  # of the thread, since
+
+    def calls_between(self, *_):
+        return self.calls
 
     @property
     def stacks(self):  # of the trace, and of gdb
@@ -257,6 +261,7 @@ def comparison(check):
     changed("no name, but there is one", differs, names=["wait", "", "", "spin", ""])
     changed("no name, nor is there one", same, names=["wait", "work", "", "", ""])
     changed("it had moved on", (0, 0, 1, 0), addresses=[0x1800, *right[1:]])
+    changed("it was in its next call", (0, 0, 1, 0), calls=1)
     changed("it was not sampled", (0, 0, 0, 1), samples=[(250, 7, "waited", 1, 0, 0)])
 
 

