@@ -13,7 +13,7 @@
 #include "user/bench/plan.h"
 
 struct validation {
-	const char *name;     /* of its experiment: unique */
+	const char *name;	       /* of its experiment: unique */
 	const char *of;		       /* name in plan_experiments: program, size, what it tells */
 	const char *question;	       /* as of --what-if */
 	const char *change;	       /* for people: "threads -> processes" */
