@@ -24,18 +24,9 @@ struct futex_call {
 
 /*
  * One watched thread.  It exists if and only if the thread is a target, so that finding none is the
- * whole test for "not ours".
+ * whole test for "not ours".  What every event touches comes first.
  */
 struct thread {
-	__u64 start_ns; /* start_boottime */
-	__u64 born_ns;	/* when the watching began */
-	__u64 since_ns; /* the present state's begin */
-	__u64 early_ns; /* woken while still on the CPU, on its way to sleep; see sched.bpf.h */
-	__u64 exec_ns;	/* the scheduler's own run time of it when it last left the CPU */
-	__u64 utime_base_ns, stime_base_ns;
-	__u64 words_seen[WORDS_SEEN]; /* futex words already described by a WIRE_WORD */
-	struct futex_call futex;
-	struct wire_sums sums;
 	/*
 	 * As the last record had it.  A thread that calls exec takes its leader's id some time before
 	 * sched_process_exec tells so.
@@ -52,19 +43,49 @@ struct thread {
 	__u8 exited;  /* its WIRE_EXIT is written */
 	__u8 python_tries;
 	__u8 gil_sampled;
-	__u16 python;	      /* which of `pythons` its process runs, 0: none */
-	__u16 space;	      /* which of `spaces` its memory is, 0: not known */
+	__u16 python;	 /* which of `pythons` its process runs, 0: none */
+	__u16 space;	 /* which of `spaces` its memory is, 0: not known */
 	__u16 pad2;
-	__u32 news_seen;      /* news_generation of the last look */
+	__u32 news_seen; /* news_generation of the last look */
+	__u64 since_ns; /* the present state's begin */
+	__u64 early_ns; /* woken while still on the CPU, on its way to sleep; see sched.bpf.h */
+	__u64 exec_ns;	/* the scheduler's own run time of it when it last left the CPU */
+	struct futex_call futex;
+	__u64 waited_ns, waited_due_ns; /* since the last sample of a wait; the next one */
+	__u64 woke_ns, woke_due_ns; /* waiting that it ended since the last sample of that */
+	__u64 words_seen[WORDS_SEEN]; /* futex words already described by a WIRE_WORD */
+	struct wire_sums sums;
+	__u64 utime_base_ns, stime_base_ns;
+	__u64 start_ns; /* start_boottime */
+	__u64 born_ns;	/* when the watching began */
 	__u64 python_retry_ns; /* not looked for before */
 	__u64 tstate;	      /* its PyThreadState, 0: not known */
 	__u64 gil;	      /* of its interpreter, see python_gil_of(); 0: none */
-	__u64 waited_ns, waited_due_ns; /* since the last sample of a wait; the next one */
 	__u64 held_sample_ns; /* time of the last sample asleep with the GIL */
 	__u64 first_sample_ns; /* ... at the first sleep on a word */
-	__u64 woke_ns, woke_due_ns; /* waiting that it ended since the last sample of that */
 	__u64 astray_ns; /* time of the last WIRE_MAPPED because of an address in no mapping */
 };
+
+/*
+ * Where a thread is kept: in the slot that its task's address leads to, else (another has it) in the
+ * task's storage.  A slot costs a few ns to look at and says for certain whose it is; storage is a
+ * helper call and costs 20 to 40.
+ */
+#define SLOT_BITS 13
+
+struct slot {
+	__u64 task;	/* address of the task_struct, 0: free */
+	__u64 crowded;	/* not 0: a thread that belongs here is in `threads`, or was */
+	struct thread t;
+} __attribute__((aligned(64)));
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* begins at a page: a slot's first fields in one line */
+	__uint(max_entries, 1 << SLOT_BITS);
+	__type(key, __u32);
+	__type(value, struct slot);
+} slots SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -74,8 +95,8 @@ struct {
 } threads SEC(".maps");
 
 /*
- * Takes a thread when task storage fails; looked at only once it has been used.  By address of the
- * task, because ids change (exec by a thread that is not the leader) and are used again; a dying
+ * Takes a thread when task storage fails, too; looked at only once it has been used.  By address of
+ * the task, because ids change (exec by a thread that is not the leader) and are used again; a dying
  * thread takes its entry with it.
  */
 struct {

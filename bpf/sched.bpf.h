@@ -212,15 +212,12 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		switch_in(in, cpu, now);
 	emit_switch(out ? out->tid : 0, in ? in->tid : 0, cpu, state, flags, &block, now);
 	if (state == WIRE_DEAD && out) {
-		__u64 key = (__u64)prev;
-
 		if (preemptible) /* on_exit may have been skipped */
 			emit_exit(out, prev, now);
 		emit_sums(out, prev, now);
 		if (out->exited)
 			__sync_fetch_and_sub(&dying, 1);
-		if (fallback_used)
-			bpf_map_delete_elem(&threads_fallback, &key);
+		thread_release(prev);
 	}
 	return 0;
 }

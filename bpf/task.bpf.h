@@ -42,6 +42,7 @@ static __always_inline int forked(struct task_struct *parent, struct task_struct
 	struct wire_task *rec;
 	__u64 now;
 
+	thread_expire(child);
 	/* a process named by the user may fork before the iterator reached this thread */
 	if (!p && !(attaching && !config.by_tid && is_named(parent)))
 		return 0;
@@ -77,6 +78,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(on_wakeup_new, struct task_struct *task)
 {
+	thread_expire(task);
 	if (preemptible && !thread_find(task)) /* on_fork may have been skipped */
 		forked(bpf_get_current_task_btf(), task);
 	return woken(task, WIRE_WAKE_NEW, 0);

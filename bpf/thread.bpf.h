@@ -5,21 +5,79 @@
 #ifndef PARASCOPE_THREAD_BPF_H
 #define PARASCOPE_THREAD_BPF_H
 
-static __noinline struct thread *fallback_find(struct task_struct *task)
+/* The slot that a task's address leads to. */
+static __always_inline struct slot *slot_of(struct task_struct *task)
 {
+	__u32 i;
+
+	/* a move of 32 bits makes a number of it; there is no arithmetic with pointers to a task */
+	asm volatile("%0 = %1" : "=w"(i) : "w"((__u32)(__u64)task));
+	i = i * 0x9e3779b1U >> (32 - SLOT_BITS);
+	return bpf_map_lookup_elem(&slots, &i);
+}
+
+static __noinline struct thread *elsewhere_find(struct task_struct *task)
+{
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 	__u64 key = (__u64)task;
 
-	return bpf_map_lookup_elem(&threads_fallback, &key);
+	if (!t && fallback_used)
+		t = bpf_map_lookup_elem(&threads_fallback, &key);
+	return t;
+}
+
+static __always_inline struct thread *thread_look(struct task_struct *task)
+{
+	struct slot *slot = slot_of(task);
+
+	if (!slot)
+		return NULL;
+	if (slot->task == (__u64)task)
+		return &slot->t;
+	return slot->crowded ? elsewhere_find(task) : NULL;
 }
 
 /* The watched thread of a task, NULL: not ours. */
 static __always_inline struct thread *thread_find(struct task_struct *task)
 {
-	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *t = thread_look(task);
 
-	if (!t && fallback_used)
-		t = fallback_find(task);
 	return t && t->tid ? t : NULL; /* not ready yet: thread_create() on another CPU */
+}
+
+/* Gives a slot back; nobody can hold on to its thread, see thread_release(). */
+static __always_inline void slot_clear(struct slot *slot)
+{
+	__builtin_memset(&slot->t, 0, sizeof(slot->t));
+	__sync_lock_test_and_set(&slot->task, 0); /* a full barrier */
+}
+
+/*
+ * After a thread's last switch: nothing finds it any more.  No wake-up is under way either, because
+ * do_task_dead() waits for them.  Storage goes with the task.
+ */
+static __always_inline void thread_release(struct task_struct *task)
+{
+	struct slot *slot = slot_of(task);
+	__u64 key = (__u64)task;
+
+	if (slot && slot->task == key)
+		slot_clear(slot);
+	else if (fallback_used)
+		bpf_map_delete_elem(&threads_fallback, &key);
+}
+
+/*
+ * A new task: if its address has a slot, that belonged to one whose last switch the programs were
+ * not shown.
+ */
+static __always_inline void thread_expire(struct task_struct *task)
+{
+	struct slot *slot = slot_of(task);
+
+	if (slot && slot->task == (__u64)task && slot->t.tid &&
+	    slot->t.start_ns != task->start_boottime)
+		slot_clear(slot);
 }
 
 static __always_inline struct thread *fallback_create(struct task_struct *task)
@@ -39,15 +97,31 @@ static __always_inline struct thread *fallback_create(struct task_struct *task)
 	return bpf_map_lookup_elem(&threads_fallback, &key);
 }
 
+/* NULL: another thread has it. */
+static __always_inline struct thread *slot_create(struct task_struct *task)
+{
+	struct slot *slot = slot_of(task);
+
+	if (!slot)
+		return NULL;
+	if (!config.test_no_storage &&
+	    !__sync_val_compare_and_swap(&slot->task, 0, (__u64)task))
+		return &slot->t;
+	__sync_lock_test_and_set(&slot->crowded, 1); /* before the thread is anywhere else */
+	return slot->task == (__u64)task ? &slot->t : NULL; /* another CPU was first */
+}
+
 /*
  * Begin to watch a task.  Its state stays WIRE_UNKNOWN until the caller or the first event says
  * better: events may arrive on other CPUs as soon as the id is there, see thread_find().
  */
 static __always_inline struct thread *thread_create(struct task_struct *task, __u64 now)
 {
-	struct thread *t = NULL;
+	struct thread *t = thread_look(task);
 
-	if (!config.test_no_storage)
+	if (!t)
+		t = slot_create(task);
+	if (!t && !config.test_no_storage)
 		t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t)
 		t = fallback_create(task);
