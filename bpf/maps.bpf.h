@@ -194,10 +194,28 @@ struct {
 	__type(value, __u8);
 } stacks_seen SEC(".maps");
 
+/* Records on their way to user space, and how far each ring is; sizes are set before load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, WIRE_RING_BLOCK + WIRE_RING_ROOM);
+} ring_blocks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct wire_ring);
+} rings SEC(".maps");
+
+/* Wakes the reader; what is in it means nothing. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 << 20); /* set by user space before load */
-} ring SEC(".maps");
+	__uint(max_entries, 4096); /* a page or more: set by user space */
+} bell SEC(".maps");
 
 struct losses {
 	__u64 count[WIRE_LOSS_KERNEL_KINDS];

@@ -34,11 +34,12 @@ static __always_inline void emit_mapped(__u32 tid, __u32 tgid, bool astray, __u6
 	emit_end_wake(rec, true);
 }
 
-/* Not inside a reservation: nothing is copied twice, and most stacks are known. */
+/* Most stacks are known. */
 static __always_inline void emit_stack(struct stack_scratch *s, __u32 tgid, __u64 id, __u64 now)
 {
 	__u32 n = s->rec.n;
 	__u8 known = 1;
+	void *rec;
 
 	if (window_closed || now >= window_end_ns || bpf_map_lookup_elem(&stacks_seen, &id))
 		return;
@@ -49,16 +50,13 @@ static __always_inline void emit_stack(struct stack_scratch *s, __u32 tgid, __u6
 	s->rec.head.kind = WIRE_STACK;
 	s->rec.head.size = WIRE_STACK_SIZE(n);
 	s->rec.id = id;
-	count_loss(WIRE_LOSS_MADE);
 	if (s->rec.flags & (WIRE_STACK_TRUNCATED | WIRE_STACK_TORN))
 		count_loss(WIRE_LOSS_TRUNCATED);
-	/* user space reads names while the process lives */
-	if (bpf_ringbuf_output(&ring, &s->rec, WIRE_STACK_SIZE(n),
-			       reader_woken ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP)) {
-		count_loss(WIRE_LOSS_RING_FULL);
+	rec = ring_at(ring_take(sizeof(__u64) + WIRE_STACK_SIZE(n)));
+	if (!rec)
 		return;
-	}
-	reader_woken = true;
+	bpf_probe_read_kernel(rec, WIRE_STACK_SIZE(n), &s->rec);
+	emit_end_wake(rec, true); /* user space reads names while the process lives */
 	if (bpf_map_update_elem(&stacks_seen, &id, &known, BPF_ANY))
 		return; /* it will be written again */
 }

@@ -538,9 +538,30 @@ struct wire_config {
 	__u8 by_tid;	     /* targets holds tids, not tgids; nothing is followed */
 	__u8 test_no_storage; /* testing only: behave as if task storage failed */
 	__u8 pad[5];
-	__u64 ring_wake_bytes; /* wake the reader when so much waits for it */
+	__u64 ring_bytes;      /* of one ring; a power of two, at least WIRE_RING_BLOCK */
+	__u64 ring_wake_bytes; /* wake the reader when so much waits for it in one */
+	__u32 ring_mask;       /* number of rings - 1 */
+	__u32 pad2;
 	__u64 sample_ns;       /* a stack for so much time of running or waiting, 0: none */
 };
+
+/*
+ * A ring: records of one CPU (or of those whose number & ring_mask is the same), each behind a mark of
+ * 8 bytes.  Places are counted in bytes from the first record ever on.  A mark is WIRE_RING_PLACE()
+ * while its record is being written, | 1 when it is complete: what is left from the round before has
+ * another one.  Memory is blocks of WIRE_RING_BLOCK bytes with room behind each, so that a record
+ * that begins in a block is in one piece; the next one's first bytes then stay unused.
+ */
+struct wire_ring {
+	__u64 head; /* reserved up to here; by the programs */
+	__u64 pad[7];
+	__u64 tail; /* read up to here; by user space */
+	__u64 pad2[7];
+};
+#define WIRE_RINGS 64
+#define WIRE_RING_BLOCK (1 << 16)
+#define WIRE_RING_ROOM 4096 /* for the longest record */
+#define WIRE_RING_PLACE(ring, at) ((__u64)(ring) << 56 | (at))
 
 #define WIRE_PYTHONS 4096 /* different interpreters at a time */
 
@@ -681,7 +702,8 @@ WIRE_ASSERT(wire_object, 176);
 WIRE_ASSERT(wire_start_costs, 64);
 WIRE_ASSERT(wire_speed, 32);
 WIRE_ASSERT(wire_machine, 48);
-WIRE_ASSERT(wire_config, 24);
+WIRE_ASSERT(wire_config, 40);
+WIRE_ASSERT(wire_ring, 128);
 WIRE_ASSERT(wire_python, 96);
 WIRE_ASSERT(wire_row, 8);
 WIRE_ASSERT(wire_range, 40);

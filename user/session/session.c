@@ -20,6 +20,7 @@
 #include "user/session/clock.h"
 #include "user/session/probe.h"
 #include "user/session/pythons.h"
+#include "user/session/rings.h"
 #include "user/session/said.h"
 #include "user/session/session.h"
 #include "user/session/tables.h"
@@ -38,7 +39,8 @@ enum {
 struct session {
 	struct collector *skel;
 	struct probe probe;
-	struct ring_buffer *ring;
+	struct rings *rings;
+	struct ring_buffer *bell; /* rings when there is much to read */
 	struct pythons *pythons;
 	struct tables *tables; /* NULL: no native stacks */
 	struct clock *clock;   /* NULL: no stacks of what runs */
@@ -46,7 +48,7 @@ struct session {
 	struct bpf_link *links[MAX_LINKS];
 	size_t n_links;
 	struct bpf_link *iter;
-	uint64_t ring_bytes;
+	struct wire_config config;
 	uint64_t received;
 	uint64_t missing_sources;
 	uint64_t living;	  /* threads that session_sums() saw */
@@ -55,10 +57,9 @@ struct session {
 	uint64_t *base_misses;	  /* of each program; NULL: none */
 	int stats_fd;
 	int wake_fd; /* epoll; see open_wake() */
-	/* the sink of the drain that is going on, and what it failed with */
+	/* the sink of the drain that is going on */
 	trace_sink sink;
 	void *sink_ctx;
-	int sink_err;
 };
 
 uint64_t session_now_ns(void)
@@ -91,27 +92,21 @@ static int fail_load(int err, const char *what)
 	return fail(err, "%s: %s%s", what, why, remedy(err));
 }
 
-static uint64_t ring_size(uint64_t wanted)
-{
-	uint64_t size = (uint64_t)sysconf(_SC_PAGESIZE);
-
-	while (size < wanted && size < (1ULL << 30))
-		size *= 2;
-	return size;
-}
-
 static void configure(struct session *s, const struct session_opts *opts)
 {
 	struct collector *skel = s->skel;
 
 	s->stacks = opts->sample_ns || opts->native;
-	s->ring_bytes = ring_size(opts->ring_bytes ? opts->ring_bytes : 8 << 20);
-	bpf_map__set_max_entries(skel->maps.ring, (uint32_t)s->ring_bytes);
-	skel->rodata->config.follow_children = opts->follow_children;
-	skel->rodata->config.by_tid = opts->by_tid;
-	skel->rodata->config.test_no_storage = opts->test_no_storage;
-	skel->rodata->config.ring_wake_bytes = s->ring_bytes / 4;
-	skel->rodata->config.sample_ns = opts->sample_ns;
+	bpf_map__set_max_entries(skel->maps.bell, (uint32_t)sysconf(_SC_PAGESIZE));
+	s->config = (struct wire_config){
+		.follow_children = opts->follow_children,
+		.by_tid = opts->by_tid,
+		.test_no_storage = opts->test_no_storage,
+		.sample_ns = opts->sample_ns,
+	};
+	rings_choose(opts->ring_bytes ? opts->ring_bytes : 8 << 20, &s->config, skel->maps.rings,
+		     skel->maps.ring_blocks);
+	memcpy((void *)&skel->rodata->config, &s->config, sizeof(s->config));
 	bpf_program__set_autoload(skel->progs.on_sample, opts->sample_ns != 0);
 	skel->rodata->has_prev_state = s->probe.prev_state;
 	skel->rodata->preemptible = s->probe.preemptible;
@@ -181,21 +176,23 @@ int session_each_program(void (*see)(void *ctx, const struct session_program *pr
 	return 0;
 }
 
-static int on_record(void *ctx, void *data, size_t size)
+static int on_record(void *ctx, const struct wire_head *rec)
 {
 	struct session *s = ctx;
 
-	(void)size; /* the kernel's own record: its head says the same */
 	s->received++;
-	if (!s->sink_err)
-		s->sink_err = s->sink(s->sink_ctx, data);
+	return s->sink(s->sink_ctx, rec);
+}
+
+static int on_bell(void *ctx, void *data, size_t size)
+{
+	(void)ctx, (void)data, (void)size;
 	return 0;
 }
 
 /*
- * The ring is ready for reading whenever it is not empty, which under load is always; what we wait
- * for is the wake-up that the programs send when it fills up.  An edge-triggered epoll gives just
- * that.
+ * The bell's ring may be readable for longer than it rings; what we wait for is the wake-up that the
+ * programs send when a ring fills up.  An edge-triggered epoll gives just that.
  */
 static int open_wake(struct session *s)
 {
@@ -203,7 +200,7 @@ static int open_wake(struct session *s)
 
 	s->wake_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (s->wake_fd < 0 ||
-	    epoll_ctl(s->wake_fd, EPOLL_CTL_ADD, bpf_map__fd(s->skel->maps.ring), &event))
+	    epoll_ctl(s->wake_fd, EPOLL_CTL_ADD, bpf_map__fd(s->skel->maps.bell), &event))
 		return fail(-errno, "cannot wait for the ring buffer: %s", strerror(errno));
 	return 0;
 }
@@ -243,9 +240,12 @@ static int load(struct session *s, const struct session_opts *opts)
 
 		s->tables = tables_new(&maps);
 	}
-	s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.ring), on_record, s, NULL);
-	if (!s->ring)
-		return fail_load(-errno, "cannot map the ring buffer");
+	s->rings = rings_open(&s->config, s->skel->maps.rings, s->skel->maps.ring_blocks);
+	if (!s->rings)
+		return fail_in(-ENOMEM, CANNOT_LOAD);
+	s->bell = ring_buffer__new(bpf_map__fd(s->skel->maps.bell), on_bell, NULL, NULL);
+	if (!s->bell)
+		return fail_load(-errno, "cannot map the bell's ring buffer");
 	err = open_wake(s);
 	if (!err)
 		err = attach_all(s);
@@ -390,17 +390,15 @@ int session_fd(const struct session *s)
 int session_drain(struct session *s, trace_sink sink, void *ctx)
 {
 	struct epoll_event event;
-	int n;
+	int n, err;
 
 	s->sink = sink;
 	s->sink_ctx = ctx;
-	s->sink_err = 0;
 	epoll_wait(s->wake_fd, &event, 1, 0);
+	ring_buffer__consume(s->bell);
 	s->skel->bss->reader_woken = false;
-	n = ring_buffer__consume(s->ring);
-	if (s->sink_err)
-		return s->sink_err;
-	return n < 0 ? fail(n, "cannot read the ring buffer: %s", strerror(-n)) : n;
+	n = rings_drain(s->rings, session_now_ns(), on_record, s, &err);
+	return err ? err : n;
 }
 
 struct counting {
@@ -545,7 +543,7 @@ void session_memory(const struct session *s, __u64 *ret_maps_kib, __u64 *ret_rin
 	*ret_maps_kib = 0;
 	bpf_object__for_each_map(map, s->skel->obj)
 		*ret_maps_kib += map_kib(bpf_map__fd(map));
-	*ret_ring_kib = s->ring_bytes / 1024;
+	*ret_ring_kib = (s->config.ring_mask + 1) * s->config.ring_bytes / 1024;
 }
 
 static void clear(struct bpf_map *map)
@@ -606,7 +604,8 @@ void session_close(struct session *s)
 	clock_stop(s->clock);
 	pythons_free(s->pythons);
 	tables_free(s->tables);
-	ring_buffer__free(s->ring);
+	rings_close(s->rings);
+	ring_buffer__free(s->bell);
 	collector__destroy(s->skel);
 	if (s->wake_fd >= 0)
 		close(s->wake_fd);
