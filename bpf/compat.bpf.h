@@ -60,6 +60,18 @@ static __always_inline void syscall_regs_read(struct syscall_regs *ret, struct t
 #endif
 }
 
+/* The fifth argument of the system call that the current thread is in. */
+static __always_inline __u64 syscall_fifth(void)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+#if defined(__TARGET_ARCH_x86)
+	return regs->r8;
+#elif defined(__TARGET_ARCH_arm64)
+	return regs->regs[4];
+#endif
+}
+
 /*
  * Is the current context an interrupt, i.e. is `current` a bystander?  The counter belongs to the
  * thread on arm64 (arch/arm64/include/asm/thread_info.h).  On x86 it is a per-CPU variable:

@@ -32,7 +32,7 @@ static __always_inline int futex_enter(struct trace_event_raw_sys_enter *ctx, lo
 							    CMD(FUTEX_WAKE_OP) |
 							    CMD(FUTEX_WAIT_REQUEUE_PI) |
 							    CMD(FUTEX_CMP_REQUEUE_PI)))
-		t->futex.addr2 = ctx->args[4];
+		t->futex.addr2 = syscall_fifth(); /* not all tracepoints have it in ctx */
 	/* reading the clock is half the cost of this program; a wake's begin is of no use */
 	t->futex.enter_ns = futex_is(t->futex.op, WAIT_CMDS) ? bpf_ktime_get_ns() : 0;
 	t->futex.open = false;
@@ -115,23 +115,20 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx, bool
 	return 0;
 }
 
-#define FUTEX_PAIR(call, name, second)                                                             \
-	SEC("?tp/syscalls/sys_enter_" #call)                                                       \
+/* The other futex calls (futex_waitv, futex_wait, ...) are other tracepoints of the same programs. */
+#define FUTEX_PAIR(name, second)                                                                   \
+	SEC("?tp/syscalls/sys_enter_futex")                                                        \
 	int on_enter_##name(struct trace_event_raw_sys_enter *ctx)                                 \
 	{                                                                                          \
-		return futex_enter(ctx, NR_##call, second);                                        \
+		return futex_enter(ctx, (int)ctx->id, second);                                     \
 	}                                                                                          \
-	SEC("?tp/syscalls/sys_exit_" #call)                                                        \
+	SEC("?tp/syscalls/sys_exit_futex")                                                         \
 	int on_exit_##name(struct trace_event_raw_sys_exit *ctx)                                   \
 	{                                                                                          \
 		return futex_exit(ctx, second);                                                    \
 	}
-#define FUTEX_PROGRAMS(call) FUTEX_PAIR(call, call, false) FUTEX_PAIR(call, call##_2, true)
 
-FUTEX_PROGRAMS(futex)
-FUTEX_PROGRAMS(futex_waitv)   /* since 5.16 */
-FUTEX_PROGRAMS(futex_wait)    /* since 6.7 */
-FUTEX_PROGRAMS(futex_wake)    /* since 6.7 */
-FUTEX_PROGRAMS(futex_requeue) /* since 6.7 */
+FUTEX_PAIR(futex, false)
+FUTEX_PAIR(futex_2, true)
 
 #endif

@@ -107,6 +107,20 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	return ret;
 }
 
+/*
+ * The same as a function of its own, which the verifier walks through once, wherever the thread is
+ * kept: prev is `current` still.  Returns the state and, from bit 8 on, the flags.
+ */
+__noinline int switch_out_of(struct thread *t, struct wire_block *block, __u32 state, __u64 now)
+{
+	__u8 flags = 0, ret;
+
+	if (!t || !block)
+		return 0;
+	ret = switch_out(t, bpf_get_current_task_btf(), state, now, block, &flags);
+	return ret | flags << 8;
+}
+
 static __always_inline void switch_in(struct thread *t, __u16 cpu, __u64 now)
 {
 	if (!t->settled && t->state == WIRE_ON_CPU) /* it was on its way out, see above */
@@ -202,11 +216,13 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	now = bpf_ktime_get_ns();
 	cpu = bpf_get_smp_processor_id();
 	if (out) {
-		__u32 prev_state = has_prev_state ? (__u32)ctx[3] : prev->__state;
+		__u32 prev_state = has_prev_state ? (__u32)ctx[3] : prev->__state, how;
 
 		if (out->state != WIRE_ON_CPU)
 			heal_switch_in(out, prev, cpu, now);
-		state = switch_out(out, prev, preempt ? 0 : prev_state, now, &block, &flags);
+		how = switch_out_of(out, &block, preempt ? 0 : prev_state, now);
+		state = how;
+		flags = how >> 8;
 	}
 	if (in)
 		switch_in(in, cpu, now);

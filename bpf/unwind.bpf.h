@@ -47,6 +47,7 @@ struct unwind {
 	__u64 ip, sp, bp;
 	struct wire_space space;
 	struct wire_range range; /* the last one: callers are often in the same file */
+	__u32 range_number;
 	bool exact;		 /* ip is an instruction, not a return address */
 };
 
@@ -79,6 +80,16 @@ static __always_inline __u64 range_search(struct wire_space space, __u64 ip, __u
 
 #define RANGES_FEW 64 /* most processes have less */
 
+/* The number of that range.  A function of its own for the verifier, as row_rule() is. */
+__noinline __u64 range_number(__u32 first, __u32 n, __u64 pc)
+{
+	struct wire_space space = { .first = first, .n = n };
+
+	if (n <= RANGES_FEW)
+		return range_search(space, pc, RANGES_FEW / 2);
+	return range_search(space, pc, WIRE_SPACE_RANGES / 2);
+}
+
 /* Set u->range to the one of an address; false: there is none. */
 static __always_inline bool range_find(struct unwind *u, __u64 pc)
 {
@@ -86,12 +97,10 @@ static __always_inline bool range_find(struct unwind *u, __u64 pc)
 
 	if (pc - u->range.begin < u->range.end - u->range.begin)
 		return true;
-	if (u->space.n <= RANGES_FEW)
-		i = range_search(u->space, pc, RANGES_FEW / 2);
-	else
-		i = range_search(u->space, pc, WIRE_SPACE_RANGES / 2);
+	i = range_number(u->space.first, u->space.n, pc);
 	barrier_var(i);
 	i &= WIRE_RANGES - 1;
+	u->range_number = i;
 	u->range = ranges[i];
 	return pc - u->range.begin < u->range.end - u->range.begin;
 }
@@ -116,8 +125,9 @@ static __always_inline __u64 row_search(const struct wire_row *rows, __u64 first
 #define ROWS_OF_PAGE (1 << WIRE_PAGE_BITS)
 
 /* The rule for an address of a range. */
-static __always_inline __u32 row_find(const struct wire_range *r, __u64 pc)
+__noinline __u64 row_rule(__u32 range_number, __u64 pc)
 {
+	const struct wire_range *r = &ranges[range_number & (WIRE_RANGES - 1)];
 	__u32 chunk = r->first / WIRE_CHUNK_ROWS, zero = 0;
 	__u64 page = pc >> WIRE_PAGE_BITS, first, n, at;
 	const struct wire_row *rows;
@@ -227,7 +237,7 @@ static long unwind_step(__u32 i, struct unwind *u)
 	if (u->range.kind == WIRE_RANGE_EARLY)
 		return unwind_end(u, WIRE_STACK_EARLY);
 	if (u->range.kind == WIRE_RANGE_ROWS)
-		rule = row_find(&u->range, pc - u->range.base);
+		rule = row_rule(u->range_number, pc - u->range.base);
 	if (WIRE_RULE_KIND(rule) == WIRE_RULE_NONE)
 		rule = pointer_rule(u);
 	if (WIRE_RULE_KIND(rule) == WIRE_RULE_END)

@@ -18,14 +18,14 @@ static const struct {
 } programs[] = {
 	{ "on_enter_futex", "syscalls/sys_enter_futex", true, false },
 	{ "on_exit_futex", "syscalls/sys_exit_futex", true, false },
-	{ "on_enter_futex_waitv", "syscalls/sys_enter_futex_waitv", false, false },
-	{ "on_exit_futex_waitv", "syscalls/sys_exit_futex_waitv", false, false },
-	{ "on_enter_futex_wait", "syscalls/sys_enter_futex_wait", false, false },
-	{ "on_exit_futex_wait", "syscalls/sys_exit_futex_wait", false, false },
-	{ "on_enter_futex_wake", "syscalls/sys_enter_futex_wake", false, false },
-	{ "on_exit_futex_wake", "syscalls/sys_exit_futex_wake", false, false },
-	{ "on_enter_futex_requeue", "syscalls/sys_enter_futex_requeue", false, false },
-	{ "on_exit_futex_requeue", "syscalls/sys_exit_futex_requeue", false, false },
+	{ "on_enter_futex", "syscalls/sys_enter_futex_waitv", false, false },
+	{ "on_exit_futex", "syscalls/sys_exit_futex_waitv", false, false },
+	{ "on_enter_futex", "syscalls/sys_enter_futex_wait", false, false },
+	{ "on_exit_futex", "syscalls/sys_exit_futex_wait", false, false },
+	{ "on_enter_futex", "syscalls/sys_enter_futex_wake", false, false },
+	{ "on_exit_futex", "syscalls/sys_exit_futex_wake", false, false },
+	{ "on_enter_futex", "syscalls/sys_enter_futex_requeue", false, false },
+	{ "on_exit_futex", "syscalls/sys_exit_futex_requeue", false, false },
 	{ "on_enter_mmap", "syscalls/sys_enter_mmap", false, true },
 };
 _Static_assert(sizeof(programs) / sizeof(programs[0]) == CALLS_MAX, "struct calls has room for all");
