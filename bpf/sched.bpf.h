@@ -186,16 +186,35 @@ static __always_inline void emit_switch(__u32 prev_tid, __u32 next_tid, __u16 cp
  * recursion, a kernel that hides some tasks) or the iterator looked a moment too early.  How long it
  * ran is known to the scheduler; the switch is put where it must have been.
  */
-static __always_inline void heal_switch_in(struct thread *t, struct task_struct *task, __u16 cpu,
-					   __u64 now)
+__noinline int heal_switch_in(struct thread *t, __u32 cpu, __u64 now)
 {
-	__u64 ran = task->se.sum_exec_runtime - t->exec_ns;
-	__u64 in_ns = ran < now - t->since_ns ? now - ran : t->since_ns;
+	__u64 ran, in_ns;
 
+	if (!t)
+		return 0;
+	ran = bpf_get_current_task_btf()->se.sum_exec_runtime - t->exec_ns;
+	in_ns = ran < now - t->since_ns ? now - ran : t->since_ns;
 	if (t->settled && in_window(now))
 		count_loss(WIRE_LOSS_SWITCH);
 	thread_enter(t, WIRE_ON_CPU, in_ns);
 	emit_switch(0, t->tid, cpu, WIRE_UNKNOWN, WIRE_SWITCH_HEALED, NULL, in_ns);
+	return 0;
+}
+
+/* The last switch of the current thread. */
+__noinline int switch_dead(struct thread *t, __u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!t)
+		return 0;
+	if (preemptible) /* on_exit may have been skipped */
+		emit_exit(t, task, now);
+	emit_sums(t, task, now);
+	if (t->exited)
+		__sync_fetch_and_sub(&dying, 1);
+	thread_release(task);
+	return 0;
 }
 
 SEC("tp_btf/sched_switch")
@@ -219,7 +238,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		__u32 prev_state = has_prev_state ? (__u32)ctx[3] : prev->__state, how;
 
 		if (out->state != WIRE_ON_CPU)
-			heal_switch_in(out, prev, cpu, now);
+			heal_switch_in(out, cpu, now);
 		how = switch_out_of(out, &block, preempt ? 0 : prev_state, now);
 		state = how;
 		flags = how >> 8;
@@ -227,14 +246,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (in)
 		switch_in(in, cpu, now);
 	emit_switch(out ? out->tid : 0, in ? in->tid : 0, cpu, state, flags, &block, now);
-	if (state == WIRE_DEAD && out) {
-		if (preemptible) /* on_exit may have been skipped */
-			emit_exit(out, prev, now);
-		emit_sums(out, prev, now);
-		if (out->exited)
-			__sync_fetch_and_sub(&dying, 1);
-		thread_release(prev);
-	}
+	if (state == WIRE_DEAD && out)
+		switch_dead(out, now);
 	return 0;
 }
 

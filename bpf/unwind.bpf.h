@@ -57,8 +57,10 @@ struct unwind {
  */
 static __always_inline __u64 mask_le(__u64 a, __u64 b)
 {
-	__u64 mask = (__u64)((__s64)(a - b - 1) >> 63);
+	__u64 difference = a - b - 1, mask;
 
+	barrier_var(difference); /* else the compiler makes jumps of both */
+	mask = (__u64)((__s64)difference >> 63);
 	barrier_var(mask);
 	return mask;
 }
