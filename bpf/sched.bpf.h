@@ -29,6 +29,8 @@ static __always_inline void sleep_on_word(struct thread *t, struct task_struct *
 	block->op = t->futex.op;
 	block->val = t->futex.val;
 	t->futex.blocked = true;
+	if (!t->futex.enter_ns && !t->futex.open)
+		t->futex.enter_ns = now;
 	if (t->python)
 		known = python_word(t, block, now);
 	if (known)
