@@ -22,40 +22,66 @@ static __always_inline void count_loss(enum wire_loss_kind kind)
 		__sync_fetch_and_add(&l->count[kind], 1);
 }
 
-static __always_inline void wake_reader(void)
+__noinline int ring_bell(void)
 {
 	__u64 nothing = 0;
 
+	return bpf_ringbuf_output(&bell, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
+}
+
+static __always_inline void wake_reader(void)
+{
 	if (reader_woken)
 		return;
 	reader_woken = true;
-	bpf_ringbuf_output(&bell, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
+	ring_bell();
 }
 
-#define RING_FULL (~0ULL) /* no place */
-#define RING_TRIES 64 /* others take room in this ring at this very moment */
+#define RING_FULL (~0ULL)     /* no place */
+#define RING_BUSY (~0ULL - 1) /* another program took room in this ring at this very moment */
+#define RING_TRIES 16
 
-/* Take so many bytes: WIRE_RING_PLACE(), or RING_FULL. */
-__noinline __u64 ring_take(__u32 bytes)
+/* One try to take so many bytes: WIRE_RING_PLACE(), RING_FULL, or RING_BUSY. */
+static __always_inline __u64 ring_try(__u32 bytes)
 {
 	__u32 cpu = bpf_get_smp_processor_id() & config.ring_mask;
 	volatile struct wire_ring *r = bpf_map_lookup_elem(&rings, &cpu);
 	__u64 head, waiting;
 
+	if (!r)
+		return RING_FULL;
+	head = r->head;
+	waiting = head + bytes - r->tail;
+	if (waiting > config.ring_bytes)
+		return RING_FULL;
+	if (__sync_val_compare_and_swap(&r->head, head, head + bytes) != head)
+		return RING_BUSY;
+	if (waiting >= config.ring_wake_bytes)
+		wake_reader();
+	return WIRE_RING_PLACE(cpu, head);
+}
+
+__noinline __u64 ring_try_again(__u32 bytes)
+{
+	__u64 place = RING_BUSY;
+
+	for (int i = 0; i < RING_TRIES && place == RING_BUSY; i++)
+		place = ring_try(bytes);
+	return place;
+}
+
+/* Take so many bytes: WIRE_RING_PLACE(), or one of the others. */
+static __always_inline __u64 ring_take(__u32 bytes)
+{
+	__u64 place;
+
 	count_loss(WIRE_LOSS_MADE);
-	for (int i = 0; r && i < RING_TRIES; i++) {
-		head = r->head;
-		waiting = head + bytes - r->tail;
-		if (waiting > config.ring_bytes)
-			break;
-		if (__sync_val_compare_and_swap(&r->head, head, head + bytes) != head)
-			continue;
-		if (waiting >= config.ring_wake_bytes)
-			wake_reader();
-		return WIRE_RING_PLACE(cpu, head);
-	}
-	count_loss(WIRE_LOSS_RING_FULL);
-	return RING_FULL;
+	place = ring_try(bytes);
+	if (place == RING_BUSY)
+		place = ring_try_again(bytes);
+	if (place >= RING_BUSY)
+		count_loss(WIRE_LOSS_RING_FULL);
+	return place;
 }
 
 /* The record behind its mark. */
@@ -66,8 +92,8 @@ static __always_inline void *ring_at(__u64 place)
 	__u64 *mark;
 
 	block = (block & (blocks - 1)) + (place >> 56) * blocks;
-	memory = bpf_map_lookup_elem(&ring_blocks, &block); /* of RING_FULL there is none */
-	if (!memory || place == RING_FULL)
+	memory = bpf_map_lookup_elem(&ring_blocks, &block); /* of no place there is none */
+	if (!memory || place >= RING_BUSY)
 		return NULL;
 	mark = (__u64 *)(memory + (place & (WIRE_RING_BLOCK - 1) & ~7ULL));
 	*mark = place;

@@ -44,13 +44,19 @@ static __always_inline void sleep_on_word(struct thread *t, struct task_struct *
 		word_describe(t, block, key, now);
 }
 
-/* Going to sleep in any other place, or in a call that began before we came. */
-static __always_inline __u8 sleep_elsewhere(struct thread *t, struct task_struct *prev, __u32 state,
-					    __u64 now, struct wire_block *block, __u8 *flags)
+/*
+ * Going to sleep in any other place, or in a call that began before we came; only for the current
+ * thread.  A function of its own, so that the verifier walks through it once.  Returns the state and,
+ * from bit 8 on, flags.
+ */
+__noinline int sleep_elsewhere(struct thread *t, struct wire_block *block, __u32 state, __u64 now)
 {
+	struct task_struct *prev = bpf_get_current_task_btf();
 	struct syscall_regs regs;
-	__u8 ret;
+	__u8 ret, flags = 0;
 
+	if (!t || !block)
+		return WIRE_OTHER;
 	syscall_regs_read(&regs, prev);
 	ret = sleep_state(t, prev, state, &regs);
 	block->nr = regs.nr;
@@ -59,8 +65,8 @@ static __always_inline __u8 sleep_elsewhere(struct thread *t, struct task_struct
 		return ret;
 	if (!t->futex.active)
 		futex_decode(&t->futex, regs.nr, regs.args); /* a restarted call: as it was */
-	sleep_on_word(t, prev, now, block, flags);
-	return ret;
+	sleep_on_word(t, prev, now, block, &flags);
+	return ret | flags << 8;
 }
 
 /* Leave the CPU: prev is `current`, so its memory can be read. */
@@ -68,6 +74,7 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 				       __u64 now, struct wire_block *block, __u8 *flags)
 {
 	__u8 ret = WIRE_FUTEX_WAIT;
+	__u32 how;
 
 	t->settled = true;
 	t->exec_ns = prev->se.sum_exec_runtime;
@@ -83,10 +90,13 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	if (in_window(now))
 		t->sums.voluntary++;
 	*flags |= WIRE_SWITCH_VOLUNTARY;
-	if (t->futex.active && (state & TASK_INTERRUPTIBLE))
+	if (t->futex.active && (state & TASK_INTERRUPTIBLE)) {
 		sleep_on_word(t, prev, now, block, flags);
-	else
-		ret = sleep_elsewhere(t, prev, state, now, block, flags);
+	} else {
+		how = sleep_elsewhere(t, block, state, now);
+		ret = how;
+		*flags |= how >> 8;
+	}
 	if (ret == WIRE_DEAD) {
 		*flags |= WIRE_SWITCH_BLOCK;
 		block->addr = t->start_ns;
@@ -107,20 +117,6 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	}
 	t->early_ns = 0;
 	return ret;
-}
-
-/*
- * The same as a function of its own, which the verifier walks through once, wherever the thread is
- * kept: prev is `current` still.  Returns the state and, from bit 8 on, the flags.
- */
-__noinline int switch_out_of(struct thread *t, struct wire_block *block, __u32 state, __u64 now)
-{
-	__u8 flags = 0, ret;
-
-	if (!t || !block)
-		return 0;
-	ret = switch_out(t, bpf_get_current_task_btf(), state, now, block, &flags);
-	return ret | flags << 8;
 }
 
 static __always_inline void switch_in(struct thread *t, __u16 cpu, __u64 now)
@@ -204,9 +200,10 @@ __noinline int heal_switch_in(struct thread *t, __u32 cpu, __u64 now)
 }
 
 /* The last switch of the current thread. */
-__noinline int switch_dead(struct thread *t, __u64 now)
+__noinline int switch_dead(__u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread_find(task);
 
 	if (!t)
 		return 0;
@@ -222,34 +219,35 @@ __noinline int switch_dead(struct thread *t, __u64 now)
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	struct thread *out = thread_find(prev), *in = thread_find(next);
+	struct thread *t = thread_find(prev);
+	__u32 prev_tid = 0, next_tid = 0;
 	struct wire_block block = {};
 	__u8 flags = 0, state = WIRE_UNKNOWN;
-	__u16 cpu;
-	__u64 now;
+	__u16 cpu = bpf_get_smp_processor_id();
+	__u64 now = 0;
 
-	/* two jumps: the verifier refuses the compiler's `out | in` of two pointers */
-	if (!out) {
-		barrier_var(in);
-		if (!in)
-			return 0;
-	}
-	now = bpf_ktime_get_ns();
-	cpu = bpf_get_smp_processor_id();
-	if (out) {
-		__u32 prev_state = has_prev_state ? (__u32)ctx[3] : prev->__state, how;
+	/* one after the other, else the verifier walks through all pairs of places they may be in */
+	if (t) {
+		__u32 prev_state = has_prev_state ? (__u32)ctx[3] : prev->__state;
 
-		if (out->state != WIRE_ON_CPU)
-			heal_switch_in(out, cpu, now);
-		how = switch_out_of(out, &block, preempt ? 0 : prev_state, now);
-		state = how;
-		flags = how >> 8;
+		now = bpf_ktime_get_ns();
+		prev_tid = t->tid;
+		if (t->state != WIRE_ON_CPU)
+			heal_switch_in(t, cpu, now);
+		state = switch_out(t, prev, preempt ? 0 : prev_state, now, &block, &flags);
 	}
-	if (in)
-		switch_in(in, cpu, now);
-	emit_switch(out ? out->tid : 0, in ? in->tid : 0, cpu, state, flags, &block, now);
-	if (state == WIRE_DEAD && out)
-		switch_dead(out, now);
+	t = thread_find(next);
+	if (t) {
+		if (!now)
+			now = bpf_ktime_get_ns();
+		next_tid = t->tid;
+		switch_in(t, cpu, now);
+	}
+	if (!now)
+		return 0;
+	emit_switch(prev_tid, next_tid, cpu, state, flags, &block, now);
+	if (state == WIRE_DEAD)
+		switch_dead(now);
 	return 0;
 }
 
