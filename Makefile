@@ -43,7 +43,7 @@ PACKAGES = $(shell sed -e '/^\#/d' $(if $(VM),,-e '/\[vm\]/d') -e 's/[[:space:]]
 MISSING  = $(shell dpkg-query -W -f '$${db:Status-Status} $${Package}\n' $(PACKAGES) 2>/dev/null \
 	| sed -n 's/^installed //p' | sort -u | comm -13 - <(printf '%s\n' $(PACKAGES) | sort -u))
 
-.PHONY: all help deps deps-vm demo check check-vm check-python fuzz arm64 lint bench-bpf install uninstall clean \
+.PHONY: all help deps deps-vm demo check check-vm check-python fuzz arm64 lint bench-bpf bench-flood install uninstall clean \
 	vmlinux-check FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -105,6 +105,9 @@ lint: ## include rules, shell scripts
 bench-bpf: all ## worst-case cost: ns per BPF run and slowdown, paired (root)
 	@/usr/bin/python3 tests/perf/cost.py $(O)
 
+bench-flood: all $(O)/perf/replay ## a million records a second for 10 s: lost ones, CPU of the reader (root)
+	@/usr/bin/python3 tests/perf/flood.py $(O)
+
 # --- BPF ---------------------------------------------------------------------------------------
 $(O)/parascope.bpf.o: bpf/parascope.bpf.c | $(O)
 	$(say) CLANG $@
@@ -158,6 +161,9 @@ $(O)/unit/%_test: $(O)/tests/unit/%_test.o $(O)/tests/unit/report_sample.o \
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
 $(O)/bpftest/%: $(O)/tests/bpf/%.o $(O)/libcore.a
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(O)/perf/%: $(O)/tests/perf/%.o $(O)/libcore.a
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(O)/fuzz/elf_driver: $(O)/tests/fuzz/elf_driver.o $(O)/libcore.a

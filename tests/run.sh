@@ -71,7 +71,9 @@ for kind in $kinds; do
 		run fuzz-elf_rewrite 300 "$build/fuzz/elf_driver" rewrite "$build/fuzz/elf" 1000
 		run fuzz-elf_strace 300 /usr/bin/python3 tests/fuzz/elf_strace.py "$build/fuzz/elf_driver" "$build/fuzz/elf"
 		for t in mutate files rewrite; do sed -n 's/^# \([0-9].*\)/      \1/p' "$logs/fuzz-elf_$t.log"; done ;;
-	fixtures) run fixtures 120 /usr/bin/python3 tests/fixtures/run.py "$build" ;;
+	fixtures)
+		run fixtures 120 /usr/bin/python3 tests/fixtures/run.py "$build"
+		run fixtures-grow 120 /usr/bin/python3 tests/fixtures/grow.py "$build" ;;
 	bpf) needs_root bpf && for t in "$build"/bpftest/*; do
 		[ -x "$t" ] && run "bpf-$(basename "$t")" 120 "$t"
 	done ;;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* trace_order_test.c - what comes a little out of order goes out in order, at speed. */
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,6 +56,7 @@ static void put(struct trace_order *o, uint64_t ts_ns, uint64_t number)
 	struct wire_wake rec = made(ts_ns, number);
 
 	assert_int_equal(trace_order_put(o, &rec.head), 0);
+	assert_true(trace_order_give(o, 0, INT_MAX) >= 0);
 }
 
 static int compare(const void *a, const void *b)
@@ -136,12 +138,37 @@ static void test_delay_is_exact(void **state)
 	assert_int_equal(seen.n, 0);
 	put(o, 1100, 2);
 	assert_int_equal(seen.n, 1);
-	assert_int_equal(trace_order_advance(o, 1050), 0); /* time does not go back */
+	assert_int_equal(trace_order_give(o, 1050, INT_MAX), 0); /* time does not go back */
 	assert_int_equal(seen.n, 1);
-	assert_int_equal(trace_order_advance(o, 1199), 0);
+	assert_int_equal(trace_order_give(o, 1199, INT_MAX), 1);
 	assert_int_equal(seen.n, 2);
-	assert_int_equal(trace_order_advance(o, 1200), 0);
+	assert_int_equal(trace_order_give(o, 1200, INT_MAX), 1);
 	assert_int_equal(seen.n, 3);
+	trace_order_free(o);
+	seen_free(&seen);
+}
+
+/* However much is due, no more than asked for goes out, and nothing before it is asked for. */
+static void test_portions(void **state)
+{
+	struct seen seen = { .fail_at = -1 };
+	struct trace_order *o = trace_order_new(100, see, &seen);
+
+	(void)state;
+	for (uint64_t i = 0; i < 10; i++) {
+		struct wire_wake rec = made(1000 - i, i);
+
+		assert_int_equal(trace_order_put(o, &rec.head), 0);
+	}
+	assert_int_equal(seen.n, 0);
+	assert_int_equal(trace_order_give(o, 1099, 3), 3);
+	assert_int_equal(trace_order_give(o, 0, 3), 3);
+	assert_int_equal(seen.n, 6);
+	assert_int_equal(trace_order_give(o, 0, 9), 3); /* the last one is due at 1100 */
+	assert_int_equal(trace_order_give(o, 1100, 1), 1);
+	assert_int_equal(trace_order_give(o, UINT64_MAX, 1), 0);
+	for (uint64_t i = 0; i < 10; i++)
+		assert_int_equal(seen.number[i], 9 - i);
 	trace_order_free(o);
 	seen_free(&seen);
 }
@@ -210,7 +237,8 @@ static void test_sink_error(void **state)
 	put(o, 1000, 0);
 	put(o, 1001, 1);
 	put(o, 1002, 2);
-	assert_int_equal(trace_order_put(o, &rec.head), -ENOSPC);
+	assert_int_equal(trace_order_put(o, &rec.head), 0);
+	assert_int_equal(trace_order_give(o, 0, INT_MAX), -ENOSPC);
 	assert_int_equal(seen.n, 2);
 	assert_int_equal(trace_order_flush(o), 0);
 	assert_int_equal(seen.n, 4);
@@ -320,6 +348,7 @@ static void speed_of(const char *what, uint64_t spread, uint64_t delay, unsigned
 		if (spread && random_bits % rare == 0)
 			rec.head.ts_ns -= (random_bits >> 32) % spread;
 		trace_order_put(o, &rec.head);
+		trace_order_give(o, 0, INT_MAX);
 	}
 	trace_order_flush(o);
 	print_message("%-45s %6.2f million records/s, %llu late\n", what,
@@ -347,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_without_a_time), cmocka_unit_test(test_sink_error),
 		cmocka_unit_test(test_bad_size),       cmocka_unit_test(test_memory_is_bounded),
 		cmocka_unit_test(test_largest),	       cmocka_unit_test(test_speed),
+		cmocka_unit_test(test_portions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

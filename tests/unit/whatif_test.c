@@ -254,12 +254,16 @@ static void two_addresses(unsigned int other)
 
 static void handoff_with_parts(void **state)
 {
+	struct prediction p = { 0 };
 	const struct lock *l;
 
 	(void)state;
 	two_addresses(0x5040);
+	p.m = m;
+	prediction_find_handoffs(&p);
 	DL_FOREACH (m->locks, l)
-		assert_int_equal(prediction_is_part(m, l), l->base == 0x5040);
+		assert_int_equal(prediction_is_part(&p, l), l->base == 0x5040);
+	free(p.handoffs);
 	assert_int_equal(ASK(100, "no-gil", "processes", "no-lock:0x5000"), 0);
 	assert_value("no-gil", 50);
 	assert_value("processes", 50);
@@ -269,12 +273,17 @@ static void handoff_with_parts(void **state)
 /* What lies elsewhere is another lock. */
 static void handoff_alone(void **state)
 {
+	struct prediction p = { 0 };
 	const struct lock *l;
 
 	(void)state;
 	two_addresses(0x7000);
+	p.m = m;
+	prediction_find_handoffs(&p);
+	assert_int_equal(p.n_handoffs, 1);
 	DL_FOREACH (m->locks, l)
-		assert_false(prediction_is_part(m, l));
+		assert_false(prediction_is_part(&p, l));
+	free(p.handoffs);
 }
 
 /* A condition 1000 times a second. */

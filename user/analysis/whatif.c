@@ -74,16 +74,23 @@ static bool is_beside(const struct lock *l, const struct lock *handoff)
 	uint64_t apart =
 		l->base > handoff->base ? l->base - handoff->base : handoff->base - l->base;
 
-	return handoff->kind == KIND_HANDOFF && l != handoff && l->space == handoff->space &&
-	       l->shared == handoff->shared && apart <= HANDOFF_SIZE;
+	return l != handoff && l->space == handoff->space && l->shared == handoff->shared &&
+	       apart <= HANDOFF_SIZE;
 }
 
-bool prediction_is_part(const struct model *m, const struct lock *l)
+void prediction_find_handoffs(struct prediction *p)
 {
-	const struct lock *other;
+	const struct lock *l;
 
-	DL_FOREACH (m->locks, other)
-		if (is_beside(l, other))
+	DL_FOREACH (p->m->locks, l)
+		if (l->kind == KIND_HANDOFF)
+			vec_push(p->handoffs, p->n_handoffs, p->cap_handoffs) = l;
+}
+
+bool prediction_is_part(const struct prediction *p, const struct lock *l)
+{
+	for (size_t i = 0; i < p->n_handoffs; i++)
+		if (is_beside(l, p->handoffs[i]))
 			return true;
 	return false;
 }

@@ -17,6 +17,8 @@ struct prediction {
 	const struct timeline *tl;
 	struct report_prediction *ret;
 	struct functions functions;
+	const struct lock **handoffs; /* the hand-off locks: few of many */
+	size_t n_handoffs, cap_handoffs;
 	struct host_costs costs;  /* unknown: speeds are 1, with a guess of their range */
 	struct replay_opts plain; /* nothing taken away */
 	double plain_ns, measured_ns;
@@ -40,7 +42,10 @@ bool prediction_is_of_threads(const struct lock *l);
  * Is it one of the mutexes and conditions that a hand-off lock is made of?  CPython's GIL is known as a
  * whole; of others it is known that they lie side by side.
  */
-bool prediction_is_part(const struct model *m, const struct lock *l);
+bool prediction_is_part(const struct prediction *p, const struct lock *l);
+
+/* Look for them: fills handoffs. */
+void prediction_find_handoffs(struct prediction *p);
 
 /* The set, by number, gets the parts of the hand-off locks in it. */
 void prediction_add_parts(const struct prediction *p, bool *set);

@@ -86,7 +86,7 @@ bool refuse_processes(const struct prediction *p, char *ret, size_t size)
 		return true;
 	}
 	DL_FOREACH (p->m->locks, l) {
-		if (!is_common(l) || prediction_is_part(p->m, l))
+		if (!is_common(l) || prediction_is_part(p, l))
 			continue;
 		if (lock_class(l) == CLASS_COND) {
 			turns += l->waits;

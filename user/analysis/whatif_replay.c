@@ -213,6 +213,7 @@ int whatif_answer(struct report *r, const struct model *m, const char *const *qu
 		return fail(-EINVAL, "the timeline was not kept: nothing can be predicted");
 	r->prediction = p.ret = xcalloc(1, sizeof(*p.ret));
 	functions_find(&p.functions, m);
+	prediction_find_handoffs(&p);
 	take_costs(&p);
 	replay_plain(&p);
 	p.ret->possible = !refuse_recording(&p, p.ret->why_not, size) &&
@@ -224,6 +225,7 @@ int whatif_answer(struct report *r, const struct model *m, const char *const *qu
 		serial_rank(&p);
 	prediction_assume(&p);
 	functions_free(&p.functions);
+	free(p.handoffs);
 	return err;
 }
 

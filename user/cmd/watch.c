@@ -36,6 +36,8 @@
 /* Records of different CPUs are this much out of order at most, on a machine whose virtual CPUs
  * may be taken away for a moment. */
 #define ORDER_NS 50000000ULL
+#define GIVE_AT_ONCE 1024 /* records between two looks into the ring buffer */
+#define GIVE_TURNS 1024	  /* then there may be a signal */
 #define LOSS_EVERY_NS 1000000000ULL /* looking costs some system calls */
 #define LAST_TRIES 100 /* at the end, each after LAST_PAUSE_NS */
 #define LAST_PAUSE_NS 1000000ULL
@@ -285,6 +287,22 @@ static int put_costs(struct watch *w)
 	return err;
 }
 
+/*
+ * From the ring buffer into order, and on what is due.  A record may need a look into the target (each
+ * of 10,000 threads that sleep when we come does): the ring buffer must not fill up meanwhile.
+ */
+static int move_records(struct watch *w, uint64_t now_ns)
+{
+	int n = GIVE_AT_ONCE;
+
+	for (int turns = 0; n == GIVE_AT_ONCE && turns < GIVE_TURNS; turns++) {
+		n = session_drain(w->session, into_order, w);
+		if (n >= 0)
+			n = trace_order_give(w->order, now_ns, GIVE_AT_ONCE);
+	}
+	return n < 0 ? n : 0;
+}
+
 static void sleep_until(uint64_t ns)
 {
 	struct timespec ts = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
@@ -339,7 +357,7 @@ int watch_start(struct watch *w, const struct target_list *targets)
 	if (!err)
 		err = enrich_mark(w->enrich, w->window.begin_ns);
 	if (!err)
-		err = trace_order_advance(w->order, w->window.begin_ns + ORDER_NS);
+		err = move_records(w, w->window.begin_ns + ORDER_NS);
 	if (!err && !enrich_living(w->enrich))
 		err = fail_nothing(targets);
 	return err;
@@ -365,9 +383,7 @@ static int put_loss(struct watch *w, bool last)
 
 static int drain(struct watch *w)
 {
-	uint64_t now = session_now_ns();
-	int n = session_drain(w->session, into_order, w);
-	int err = n < 0 ? n : trace_order_advance(w->order, now);
+	int err = move_records(w, session_now_ns());
 
 	if (!err)
 		err = enrich_tick(w->enrich);

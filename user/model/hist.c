@@ -25,11 +25,24 @@ uint64_t hist_floor(size_t i)
 	return (HIST_SUB + i % HIST_SUB) << (octave - 1);
 }
 
+static void widen(struct hist *h, size_t first, size_t last)
+{
+	if (first < h->first)
+		h->first = (uint16_t)first;
+	if (last > h->last)
+		h->last = (uint16_t)last;
+}
+
 void hist_add_n(struct hist *h, uint64_t value, uint64_t n)
 {
-	if (!h->slot)
+	size_t i = slot_of(value);
+
+	if (!h->slot) {
 		h->slot = xcalloc(HIST_SLOTS, sizeof(*h->slot));
-	h->slot[slot_of(value)] += (uint32_t)n;
+		h->first = (uint16_t)i;
+	}
+	h->slot[i] += (uint32_t)n;
+	widen(h, i, i);
 }
 
 void hist_add(struct hist *h, uint64_t value)
@@ -41,10 +54,13 @@ void hist_merge(struct hist *into, const struct hist *from)
 {
 	if (!from->slot)
 		return;
-	if (!into->slot)
+	if (!into->slot) {
 		into->slot = xcalloc(HIST_SLOTS, sizeof(*into->slot));
-	for (size_t i = 0; i < HIST_SLOTS; i++)
+		into->first = from->first;
+	}
+	for (size_t i = from->first; i <= from->last; i++)
 		into->slot[i] += from->slot[i];
+	widen(into, from->first, from->last);
 }
 
 uint64_t hist_count(const struct hist *h)
@@ -74,5 +90,5 @@ uint64_t hist_quantile(const struct hist *h, double q, uint64_t max)
 void hist_free(struct hist *h)
 {
 	free(h->slot);
-	h->slot = NULL;
+	*h = (struct hist){ 0 };
 }

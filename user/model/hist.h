@@ -14,6 +14,7 @@
 
 struct hist {
 	uint32_t *slot; /* NULL while empty; HIST_SLOTS of them */
+	uint16_t first, last; /* all others are 0; a lock that is folded has used few */
 };
 
 void hist_add(struct hist *h, uint64_t value);

@@ -29,29 +29,6 @@
 
 #define TIME_MAX (1ULL << 62) /* 146 years of uptime: no sum of two times overflows */
 
-/* --- window ---------------------------------------------------------------------------------- */
-
-uint64_t model_begin_ns(const struct model *m)
-{
-	return m->have_window ? m->window.begin_ns : UINT64_MAX; /* nothing counts before it */
-}
-
-uint64_t model_end_ns(const struct model *m)
-{
-	return m->window.end_ns || m->finished ? m->window.end_ns : UINT64_MAX;
-}
-
-uint64_t model_inside_ns(const struct model *m, uint64_t from, uint64_t to)
-{
-	uint64_t begin = model_begin_ns(m), end = model_end_ns(m);
-
-	if (from > begin)
-		begin = from;
-	if (to < end)
-		end = to;
-	return end > begin ? end - begin : 0;
-}
-
 /* --- one handler a record kind --------------------------------------------------------------- */
 
 static void apply_task(struct model *m, const void *rec)
@@ -66,7 +43,7 @@ static void apply_task(struct model *m, const void *rec)
 		return; /* forked while we attached: told twice */
 	if (t && !t->start_ns && !t->process->pid) { /* late: its events came before it */
 		thread_adopt(m, t, process_of_task(m, r));
-		thread_name(t, r);
+		thread_name(m, t, r);
 		return;
 	}
 	if (t && !t->dead) /* its death was not seen */
@@ -75,7 +52,7 @@ static void apply_task(struct model *m, const void *rec)
 		thread_forget(m, t); /* its id was used again */
 	p = process_of_task(m, r);
 	t = thread_new(m, p, r->head.tid, ts);
-	thread_name(t, r);
+	thread_name(m, t, r);
 	thread_start(m, t, r);
 }
 
@@ -157,12 +134,9 @@ static void apply_exec(struct model *m, const void *rec)
 		if (leader)
 			thread_forget(m, leader);
 		thread_forget(m, t);
-		t->tid = r->head.tid;
-		HASH_ADD(hh, m->by_tid, tid, sizeof(t->tid), t);
-		if (leader && !leader->dead) { /* its last switch may come later, under the other id */
-			leader->tid = r->old_tid;
-			HASH_ADD(hh, m->by_tid, tid, sizeof(leader->tid), leader);
-		}
+		thread_renumber(m, t, r->head.tid);
+		if (leader && !leader->dead) /* its last switch may come later, under the other id */
+			thread_renumber(m, leader, r->old_tid);
 	}
 	wait_close(m, t);
 	t->dropped = NULL;
@@ -451,6 +425,7 @@ void model_free(struct model *m)
 	object_free_all(m);
 	HASH_CLEAR(python.hh, m->by_tstate);
 	HASH_CLEAR(hh, m->by_tid);
+	HASH_CLEAR(hh_inner, m->by_inner);
 	HASH_CLEAR(hh, m->by_pid);
 	DL_FOREACH_SAFE(m->all_threads, t, next_thread) free(t);
 	DL_FOREACH_SAFE(m->all_processes, p, next_process) process_free(p);

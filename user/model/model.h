@@ -14,9 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "bpf/wire.h"
+#include "user/base/table.h"
 #include "user/model/hist.h"
 
 #define MODEL_MAX_LOCKS 8192
@@ -324,6 +324,11 @@ struct thread {
 	uint32_t timeline; /* its number there, 0: none */
 	struct thread *prev, *next;
 	UT_hash_handle hh; /* by tid, the living */
+	struct inner_id {
+		uint64_t process; /* its address; 0: not in that table */
+		uint64_t ns_tid;
+	} inner;
+	UT_hash_handle hh_inner; /* by inner, those whose id is another in their PID namespace */
 };
 
 /* How many threads are in what, over time. */
@@ -385,6 +390,7 @@ struct model {
 	bool have_window, closed, finished;
 	uint64_t now_ns;
 	struct thread *by_tid;	   /* hash */
+	struct thread *by_inner;   /* hash */
 	struct thread *all_threads; /* list, in order of appearance */
 	struct process *by_pid;
 	struct process *all_processes;
@@ -394,6 +400,7 @@ struct model {
 	struct word *words; /* hash */
 	struct lock *locks; /* list */
 	size_t n_locks, n_parties;
+	int64_t room_spent; /* looks for room that no new lock has paid for yet, see room.c */
 	uint64_t folded_locks;
 	uint64_t total_waits, total_wait_ns; /* of waits that a wake-up ended */
 	struct lock folded; /* all folded locks */
@@ -431,11 +438,27 @@ int model_apply(struct model *m, const struct wire_head *rec);
 void model_finish(struct model *m);
 void model_free(struct model *m);
 
-/* Begin and end of the window as far as it is known. */
-uint64_t model_begin_ns(const struct model *m);
-uint64_t model_end_ns(const struct model *m);
+/* Begin and end of the window as far as it is known.  Nothing counts before it. */
+static inline uint64_t model_begin_ns(const struct model *m)
+{
+	return m->have_window ? m->window.begin_ns : UINT64_MAX;
+}
+
+static inline uint64_t model_end_ns(const struct model *m)
+{
+	return m->window.end_ns || m->finished ? m->window.end_ns : UINT64_MAX;
+}
 
 /* Part of [from, to) inside the window. */
-uint64_t model_inside_ns(const struct model *m, uint64_t from, uint64_t to);
+static inline uint64_t model_inside_ns(const struct model *m, uint64_t from, uint64_t to)
+{
+	uint64_t begin = model_begin_ns(m), end = model_end_ns(m);
+
+	if (from > begin)
+		begin = from;
+	if (to < end)
+		end = to;
+	return end > begin ? end - begin : 0;
+}
 
 #endif

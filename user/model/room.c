@@ -9,6 +9,9 @@
 #include "user/model/stack.h"
 #include "user/model/timeline.h"
 
+#define ROOM_PAID 64 /* looks for each new lock */
+#define ROOM_SAVED (4 * MODEL_MAX_LOCKS)
+
 static void fold_party(struct party *into, const struct party *from)
 {
 	into->waits += from->waits;
@@ -143,18 +146,29 @@ static bool matters(const struct model *m, const struct lock *l)
 	return l->waits && (l->waits > m->total_waits / 1024 || l->wait_ns > m->total_wait_ns / 1024);
 }
 
+/* Visits to a lock, one for each of its parties that in_use() may have to look at. */
+static int64_t effort(const struct model *m, const struct lock *l)
+{
+	return 1 + HASH_COUNT(l->parties) + (l->crowded ? HASH_COUNT(m->by_tid) : 0);
+}
+
 /*
  * Make room: the oldest lock goes unless it was used since the last look or matters.  So few locks
- * that matter outlive a million that do not.
+ * that matter outlive a million that do not.  Where nearly all are in use (as many threads as locks,
+ * each asleep on its own) looking at all of them for each new one would take longer than the rest of
+ * the model: a new lock pays for some looks, what was not spent is saved up for one round or two, and
+ * the table grows meanwhile, by what is in use.
  */
 void room_make(struct model *m)
 {
-	for (size_t looks = 0; m->n_locks >= MODEL_MAX_LOCKS && looks < MODEL_MAX_LOCKS * 2; looks++) {
+	m->room_spent -= m->room_spent < ROOM_PAID ? m->room_spent : ROOM_PAID;
+	while (m->n_locks >= MODEL_MAX_LOCKS && m->room_spent < ROOM_SAVED) {
 		struct lock *l = m->locks;
 
+		m->room_spent += effort(m, l);
 		if (!l->active && !matters(m, l) && !in_use(m, l)) {
 			fold_lock(m, l);
-			return;
+			continue;
 		}
 		l->active = false;
 		DL_DELETE(m->locks, l);

@@ -154,6 +154,56 @@ uint64_t thread_on_cpu_ns(const struct thread *t, uint64_t ts)
 	return ns;
 }
 
+/* --- ids ------------------------------------------------------------------------------------- */
+
+static void leave_inner(struct model *m, struct thread *t)
+{
+	if (t->inner.process)
+		HASH_DELETE(hh_inner, m->by_inner, t);
+	t->inner = (struct inner_id){ 0 };
+}
+
+/* Of two with the same id the older one is dead. */
+static void enter_inner(struct model *m, struct thread *t)
+{
+	struct inner_id id = { (uint64_t)(uintptr_t)t->process, t->ns_tid };
+	struct thread *older;
+
+	leave_inner(m, t);
+	if (t->ns_tid == t->tid)
+		return;
+	HASH_FIND(hh_inner, m->by_inner, &id, sizeof(id), older);
+	if (older)
+		leave_inner(m, older);
+	t->inner = id;
+	HASH_ADD(hh_inner, m->by_inner, inner, sizeof(t->inner), t);
+}
+
+struct thread *thread_inner(const struct model *m, const struct thread *t, uint32_t ns_tid)
+{
+	struct inner_id id = { (uint64_t)(uintptr_t)t->process, ns_tid };
+	struct thread *other;
+
+	HASH_FIND(hh_inner, m->by_inner, &id, sizeof(id), other);
+	if (other)
+		return other;
+	HASH_FIND(hh, m->by_tid, &ns_tid, sizeof(ns_tid), other); /* both ids may be the same */
+	return other && other->ns_tid == ns_tid && other->process == t->process ? other : NULL;
+}
+
+void thread_forget(struct model *m, struct thread *t)
+{
+	leave_inner(m, t);
+	HASH_DEL(m->by_tid, t);
+}
+
+void thread_renumber(struct model *m, struct thread *t, uint32_t tid)
+{
+	t->tid = tid;
+	HASH_ADD(hh, m->by_tid, tid, sizeof(t->tid), t);
+	enter_inner(m, t);
+}
+
 /* --- birth ----------------------------------------------------------------------------------- */
 
 struct thread *thread_new(struct model *m, struct process *p, uint32_t tid, uint64_t ts)
@@ -183,11 +233,6 @@ struct thread *thread_find(struct model *m, uint32_t tid)
 	return t && !t->dead ? t : NULL;
 }
 
-void thread_forget(struct model *m, struct thread *t)
-{
-	HASH_DEL(m->by_tid, t);
-}
-
 struct thread *thread_get(struct model *m, uint32_t tid, uint64_t ts)
 {
 	struct thread *t;
@@ -200,9 +245,10 @@ struct thread *thread_get(struct model *m, uint32_t tid, uint64_t ts)
 	return t ? t : thread_new(m, process_get(m, 0, ts), tid, ts);
 }
 
-void thread_name(struct thread *t, const struct wire_task *r)
+void thread_name(struct model *m, struct thread *t, const struct wire_task *r)
 {
 	t->ns_tid = r->ns_tid;
+	enter_inner(m, t);
 	t->start_ns = r->start_ns;
 	t->existed = r->flags & WIRE_TASK_EXISTED;
 	memcpy(t->comm, r->comm, sizeof(t->comm));
@@ -232,6 +278,7 @@ void thread_adopt(struct model *m, struct thread *t, struct process *p)
 	p->threads++;
 	p->alive += !t->dead;
 	t->process = p;
+	enter_inner(m, t);
 	python_move(m, t);
 }
 

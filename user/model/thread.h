@@ -23,7 +23,10 @@ struct thread *thread_get(struct model *m, uint32_t tid, uint64_t ts);
 struct thread *thread_new(struct model *m, struct process *p, uint32_t tid, uint64_t ts);
 
 /* Names and start, as its birth record has them. */
-void thread_name(struct thread *t, const struct wire_task *r);
+void thread_name(struct model *m, struct thread *t, const struct wire_task *r);
+
+/* The thread of t's process that is called ns_tid in t's PID namespace, or NULL. */
+struct thread *thread_inner(const struct model *m, const struct thread *t, uint32_t ns_tid);
 
 /* A new thread enters its first state; it may be asleep on a lock already. */
 void thread_start(struct model *m, struct thread *t, const struct wire_task *r);
@@ -54,6 +57,9 @@ void thread_end(struct model *m, struct thread *t, uint64_t ts);
 
 /* Its id is another thread's from now on. */
 void thread_forget(struct model *m, struct thread *t);
+
+/* It has the id tid now; nobody else has. */
+void thread_renumber(struct model *m, struct thread *t, uint32_t tid);
 
 /*
  * The sums of a dead thread are here.  Where there are many, one that was too short to be worth a

@@ -95,20 +95,16 @@ static uint64_t begin_of(const struct thread *t, const struct lock *l, uint64_t 
 	return ts;
 }
 
-static struct thread *find_by_ns_tid(struct model *m, const struct thread *t, uint32_t ns_tid)
+static struct thread *find_by_ns_tid(const struct model *m, const struct thread *t, uint32_t ns_tid)
 {
-	struct thread *owner, *next;
+	struct thread *owner;
 
 	if (!ns_tid)
 		return NULL;
-	if (t->ns_tid == t->tid) {
-		HASH_FIND(hh, m->by_tid, &ns_tid, sizeof(ns_tid), owner);
-		return owner;
-	}
-	HASH_ITER(hh, m->by_tid, owner, next)
-		if (owner->ns_tid == ns_tid && owner->process == t->process)
-			return owner;
-	return NULL;
+	if (t->ns_tid != t->tid)
+		return thread_inner(m, t, ns_tid);
+	HASH_FIND(hh, m->by_tid, &ns_tid, sizeof(ns_tid), owner);
+	return owner;
 }
 
 /*

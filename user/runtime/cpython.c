@@ -5,10 +5,10 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "user/base/buf.h"
 #include "user/base/fail.h"
+#include "user/base/table.h"
 #include "user/runtime/cpython.h"
 #include "user/runtime/cpython_code.h"
 #include "user/runtime/cpython_find.h"

@@ -5,16 +5,16 @@
  * Everything read belongs to the target and may be anything; a failed look is no error, only a gap.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "user/base/buf.h"
+#include "user/base/table.h"
 #include "user/session/enrich.h"
+#include "user/session/memfile.h"
 #include "user/session/natives.h"
 #include "user/session/runtimes.h"
 #include "user/session/session.h"
@@ -57,6 +57,7 @@ struct enrich {
 	struct natives *natives; /* NULL: no native stacks */
 	uint32_t living, facts;
 	uint64_t unmapped;
+	struct memfile memory; /* of sleepers, until the next tick */
 	uint32_t launched; /* tgid, 0: none */
 	char cmdline[sizeof(((struct wire_proc *)0)->cmdline)];
 };
@@ -258,17 +259,9 @@ static int describe_word(struct enrich *e, const struct wire_task *r)
 {
 	struct wire_word w = { .head = { r->head.ts_ns, r->head.tid, WIRE_WORD, sizeof(w) } };
 	off_t begin = (off_t)((r->block.addr & ~7ULL) - WIRE_WORD_BEFORE);
-	char path[32];
-	ssize_t n;
-	int fd;
+	int fd = memfile_of(&e->memory, r->tgid);
 
-	snprintf(path, sizeof(path), "/proc/%u/mem", r->tgid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = pread(fd, w.bytes, sizeof(w.bytes), begin);
-	close(fd);
-	if (n != (ssize_t)sizeof(w.bytes))
+	if (fd < 0 || pread(fd, w.bytes, sizeof(w.bytes), begin) != (ssize_t)sizeof(w.bytes))
 		return 0;
 	w.addr = r->block.addr;
 	w.op = r->block.op;
@@ -466,6 +459,7 @@ int enrich_tick(struct enrich *e)
 {
 	int err = natives_tick(e->natives);
 
+	memfile_close(&e->memory);
 	return err ? err : runtimes_tick(e->runtimes);
 }
 
@@ -551,6 +545,7 @@ void enrich_free(struct enrich *e)
 	FREE_ALL(seen_thread, e->threads);
 	FREE_ALL(seen_process, e->processes);
 	FREE_ALL(seen_word, e->words);
+	memfile_close(&e->memory);
 	natives_free(e->natives);
 	runtimes_free(e->runtimes);
 	free(e);

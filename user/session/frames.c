@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* frames.c - a table of frames; see frames.h. */
 #include <stdlib.h>
-#include <uthash.h>
 
 #include "user/base/buf.h"
+#include "user/base/table.h"
 #include "user/runtime/cpython.h"
 #include "user/session/frames.h"
 

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 
+#include "user/base/table.h"
 #include "user/session/tables.h"
 #include "user/symbol/symbols.h"
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "user/base/buf.h"
+#include "user/base/table.h"
 #include "user/session/jits.h"
 #include "user/session/session.h"
 #include "user/symbol/symbols.h"

@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "user/base/buf.h"
 #include "user/base/fail.h"
+#include "user/base/table.h"
 #include "user/session/library.h"
+#include "user/session/memfile.h"
 #include "user/session/natives.h"
 #include "user/session/objects.h"
 #include "user/session/session.h"
@@ -72,6 +73,7 @@ struct natives {
 	uint64_t look_ns; /* for those names */
 	size_t n_kernel; /* frames of the kernel, not told yet */
 	uint64_t unknown;
+	struct memfile memory; /* of sleepers, until the next tick */
 	int err; /* of the sink */
 };
 
@@ -342,7 +344,8 @@ void natives_sleeper(struct natives *n, const struct wire_task *rec, struct wire
 {
 	struct wire_stack native = { 0 };
 
-	if (!n || !walk_thread(n->tables, spaces_slot(n->spaces, rec->tgid), rec, &native))
+	if (!n || !walk_thread(n->tables, spaces_slot(n->spaces, rec->tgid), &n->memory, rec,
+			       &native))
 		return;
 	natives_stack(n, &native);
 	for (uint32_t i = 0; i < stack->n && native.n < WIRE_FRAMES_MAX; i++)
@@ -450,6 +453,7 @@ int natives_tick(struct natives *n)
 
 	if (!n)
 		return 0;
+	memfile_close(&n->memory);
 	spaces_tick(n->spaces);
 	symbols_poll(n->symbols);
 	ask_early(n);
@@ -542,6 +546,7 @@ void natives_free(struct natives *n)
 {
 	if (!n)
 		return;
+	memfile_close(&n->memory);
 	symbols_free(n->symbols);
 	spaces_free(n->spaces);
 	FREE_ALL(code, n->codes, free(item->functions));

@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <uthash.h>
 
 #include "user/base/buf.h"
+#include "user/base/table.h"
 #include "user/session/objects.h"
 #include "user/session/session.h"
 

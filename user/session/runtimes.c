@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "user/base/buf.h"
 #include "user/base/fail.h"
+#include "user/base/table.h"
 #include "user/runtime/cpython.h"
 #include "user/session/frames.h"
 #include "user/session/natives.h"

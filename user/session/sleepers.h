@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "bpf/wire.h"
+#include "user/base/table.h"
 
 struct cpython;
 struct sleepers;

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "user/base/buf.h"
 #include "user/base/fail.h"
+#include "user/base/table.h"
 #include "user/session/images.h"
 #include "user/session/jits.h"
 #include "user/session/session.h"

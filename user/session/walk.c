@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bpf/wire.h"
+#include "user/session/memfile.h"
 #include "user/session/tables.h"
 #include "user/session/walk.h"
 
@@ -17,18 +19,46 @@
 
 #define BY_POINTERS WIRE_RULE(WIRE_RULE_RBP, -2, 2)
 
+/* Frames lie close together: one read gives some of them.  A block never reaches into another page. */
+#define BLOCK 1024
+#define PAGE 4096 /* the smallest there is */
+
 struct walk {
 	int mem; /* /proc/PID/mem */
+	uint64_t block_at;
+	size_t block_len; /* 0: none is there */
+	uint8_t block[BLOCK];
 	uint64_t ip, sp, bp;
 	bool exact; /* ip is an instruction, not a return address */
 	bool unread;
 };
+
+static bool in_block(const struct walk *w, uint64_t addr)
+{
+	return addr >= w->block_at && addr - w->block_at + sizeof(uint64_t) <= w->block_len;
+}
+
+/* From addr on: callers lie above. */
+static void read_block(struct walk *w, uint64_t addr)
+{
+	uint64_t left = PAGE - addr % PAGE;
+	ssize_t n = pread(w->mem, w->block, left < BLOCK ? left : BLOCK, (off_t)addr);
+
+	w->block_at = addr;
+	w->block_len = n > 0 ? (size_t)n : 0;
+}
 
 /* 0 if it cannot be read: nothing that is looked for is at 0. */
 static uint64_t word_at(struct walk *w, uint64_t addr)
 {
 	uint64_t word;
 
+	if (!in_block(w, addr))
+		read_block(w, addr);
+	if (in_block(w, addr)) {
+		memcpy(&word, w->block + (addr - w->block_at), sizeof(word));
+		return word;
+	}
 	if (pread(w->mem, &word, sizeof(word), (off_t)addr) == (ssize_t)sizeof(word))
 		return word;
 	w->unread = true;
@@ -133,24 +163,21 @@ static bool stayed(const struct wire_task *rec)
 	       sp == rec->sp && ip == rec->ip;
 }
 
-uint32_t walk_thread(const struct tables *t, uint32_t slot, const struct wire_task *rec,
-		     struct wire_stack *ret)
+uint32_t walk_thread(const struct tables *t, uint32_t slot, struct memfile *memory,
+		     const struct wire_task *rec, struct wire_stack *ret)
 {
 	struct walk w = { .ip = rec->ip, .sp = rec->sp, .bp = rec->bp, .exact = true };
 	uint64_t hash = STACK_HASH_START;
 	uint32_t why = 0;
-	char path[32];
 
 	ret->n = ret->flags = 0;
 	if (!slot || !rec->ip)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%u/mem", rec->tgid);
-	w.mem = open(path, O_RDONLY | O_CLOEXEC);
+	w.mem = memfile_of(memory, rec->tgid);
 	if (w.mem < 0)
 		return 0;
 	while (!why)
 		why = step(&w, t, slot, ret);
-	close(w.mem);
 	if (!stayed(rec))
 		return ret->n = ret->flags = 0;
 	ret->flags |= (uint16_t)why;

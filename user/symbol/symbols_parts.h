@@ -10,9 +10,9 @@
 #ifndef PARASCOPE_SYMBOLS_PARTS_H
 #define PARASCOPE_SYMBOLS_PARTS_H
 
-#include <uthash.h>
 #include <utlist.h>
 
+#include "user/base/table.h"
 #include "user/symbol/answer.h"
 #include "user/symbol/child.h"
 #include "user/symbol/fetch.h"

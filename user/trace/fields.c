@@ -346,8 +346,8 @@ static const struct kind kinds[WIRE_KIND_MAX] = {
 	[WIRE_SWITCH] = { ROW("switch", wire_switch, switch_fields),
 			  ROW_BLOCK(wire_switch, WIRE_SWITCH_BLOCK),
 			  .short_size = WIRE_SWITCH_SHORT },
-	[WIRE_WAKE] = { ROW("wake", wire_wake, wake_fields) },
-	[WIRE_FUTEX] = { ROW("futex", wire_futex, futex_fields) },
+	[WIRE_WAKE] = { ROW("wake", wire_wake, wake_fields), .plain = true },
+	[WIRE_FUTEX] = { ROW("futex", wire_futex, futex_fields), .plain = true },
 	[WIRE_WORD] = { ROW("word", wire_word, word_fields) },
 	[WIRE_EXEC] = { ROW("exec", wire_exec, exec_fields) },
 	[WIRE_EXIT] = { ROW("exit", wire_exit, exit_fields) },
@@ -437,7 +437,7 @@ int trace_check(const struct wire_head *rec, size_t len)
 	if (rec->size != size)
 		return fail(-EINVAL, "bad %s record: size %u, it must be %zu", k->name, rec->size,
 			    size);
-	for (const struct field *f = k->fields; f < k->fields + k->n_fields; f++) {
+	for (const struct field *f = k->fields; !k->plain && f < k->fields + k->n_fields; f++) {
 		int err;
 
 		if (k->block && f->offset >= k->block)

@@ -8,6 +8,7 @@
 #ifndef PARASCOPE_TRACE_FIELDS_H
 #define PARASCOPE_TRACE_FIELDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -54,6 +55,7 @@ struct kind {
 	uint16_t short_size;
 	uint16_t flags;
 	uint8_t block_flag;
+	bool plain; /* every value of every field is a good one: a frequent kind */
 	/* A kind that ends with an array has only so many items as its 32-bit count member says. */
 	uint16_t count;
 	uint16_t item; /* size of one, 0: no such array */

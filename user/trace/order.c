@@ -11,6 +11,9 @@
  * Copies live in chunks that are recycled when all their records are out: no allocation per record.
  * If records come faster than CHUNKS_MAX can hold for the delay, the oldest go out early; whatever
  * that puts out of order is counted as late like everything else.
+ *
+ * Putting and giving are two steps, so that the ring buffer is emptied at once, whatever the sink has
+ * to do for a record.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -225,18 +228,6 @@ static int give_oldest(struct trace_order *o)
 	return err;
 }
 
-static int give_due(struct trace_order *o)
-{
-	/* Nothing held is newer than newest_ns. */
-	while (held(o) && o->newest_ns - oldest_ns(o) >= o->delay_ns) {
-		int err = give_oldest(o);
-
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
 /* Its place is gone: it follows at once, with the time of the record before it. */
 static int give_late(struct trace_order *o, const struct wire_head *rec)
 {
@@ -292,14 +283,24 @@ int trace_order_put(struct trace_order *o, const struct wire_head *rec)
 		heap_insert(o, e);
 	if (rec->ts_ns > o->newest_ns)
 		o->newest_ns = rec->ts_ns;
-	return give_due(o);
+	return 0;
 }
 
-int trace_order_advance(struct trace_order *o, uint64_t now_ns)
+int trace_order_give(struct trace_order *o, uint64_t now_ns, int most)
 {
+	int n = 0;
+
 	if (now_ns > o->newest_ns)
 		o->newest_ns = now_ns;
-	return give_due(o);
+	/* Nothing held is newer than newest_ns. */
+	while (n < most && held(o) && o->newest_ns - oldest_ns(o) >= o->delay_ns) {
+		int err = give_oldest(o);
+
+		if (err)
+			return err;
+		n++;
+	}
+	return n;
 }
 
 int trace_order_flush(struct trace_order *o)

@@ -83,11 +83,14 @@ struct trace_order;
 typedef int (*trace_sink)(void *ctx, const struct wire_head *rec);
 
 struct trace_order *trace_order_new(uint64_t delay_ns, trace_sink sink, void *ctx);
+/* Keep a record; to the sink goes what has no place in time, is late, or must make room. */
 int trace_order_put(struct trace_order *o, const struct wire_head *rec);
-/* No record older than now_ns - delay_ns will come any more, though none came since: without this
- * the last records of a target that fell silent would be held for ever.  Read the clock before the
- * last look into the ring buffer. */
-int trace_order_advance(struct trace_order *o, uint64_t now_ns);
+/*
+ * Give out what is due, at most so many records; returns their number.  No record older than now_ns -
+ * delay_ns will come any more, though none came since: without this the last records of a target that
+ * fell silent would be held for ever.  Read the clock before the last look into the ring buffer.
+ */
+int trace_order_give(struct trace_order *o, uint64_t now_ns, int most);
 int trace_order_flush(struct trace_order *o); /* everything out, at the end */
 uint64_t trace_order_late(const struct trace_order *o);
 void trace_order_free(struct trace_order *o);
