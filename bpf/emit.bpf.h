@@ -117,6 +117,12 @@ static __always_inline void *emit_reserve(__u64 now, __u32 tid, enum wire_kind k
 	return head;
 }
 
+/* Is what happens now recorded, or only added up? */
+static __always_inline bool detailed(__u64 now)
+{
+	return now >= detail_from_ns && now < detail_until_ns;
+}
+
 /* The same, and NULL after the window. */
 static __always_inline void *emit_begin(__u64 now, __u32 tid, enum wire_kind kind, __u32 size)
 {

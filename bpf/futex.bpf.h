@@ -98,7 +98,7 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx, bool
 		sample_waited(t, now, second);
 	if (t->futex.wake_ns)
 		sample_woke(t, now, second);
-	rec = emit_begin(now, t->tid, WIRE_FUTEX, sizeof(*rec));
+	rec = detailed(now) ? emit_begin(now, t->tid, WIRE_FUTEX, sizeof(*rec)) : NULL;
 	if (rec) {
 		rec->enter_ns = t->futex.enter_ns;
 		rec->addr = t->futex.addr;

@@ -260,6 +260,14 @@ __u64 window_begin_ns = ~0ULL;
 __u64 window_end_ns = ~0ULL;
 /* Threads between sched_process_exit and their last switch: no iterator may see them any more. */
 __u64 dying;
+/*
+ * Single events are recorded only in [detail_from_ns, detail_until_ns).  Outside of it the threads are
+ * followed as ever, their sums go on.
+ */
+__u64 detail_from_ns;
+__u64 detail_until_ns = ~0ULL;
+__u64 sample_every_ns; /* config.sample_ns or a multiple of it; 0: no stacks for now */
+bool detached; /* no thread is watched any more, while the programs are being detached */
 bool window_closed; /* some time after its end: what is told now comes too late */
 bool attaching;	   /* targets may still have threads without storage */
 bool fallback_used; /* threads_fallback is not empty */
@@ -270,6 +278,7 @@ __u32 iter_mode;   /* enum iter_mode */
 enum iter_mode {
 	ITER_ATTACH, /* create threads, write WIRE_TASK */
 	ITER_SUMS,   /* write WIRE_SUMS */
+	ITER_STATES, /* write WIRE_STATE */
 };
 
 #endif

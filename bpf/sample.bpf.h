@@ -19,7 +19,7 @@
 /* May there be any stack of this thread? */
 static __always_inline bool has_stack(const struct thread *t)
 {
-	return config.sample_ns && (t->python || t->space);
+	return config.sample_ns && sample_every_ns && (t->python || t->space);
 }
 
 /* User space should look at the mappings of this process (again). */
@@ -159,7 +159,7 @@ static __always_inline void sample(struct thread *t, __u64 now, __u64 weight_ns,
  */
 static __always_inline bool sample_allowed(__u64 now)
 {
-	__u64 gap = config.sample_ns / SAMPLES_PER_PERIOD;
+	__u64 gap = sample_every_ns / SAMPLES_PER_PERIOD;
 	struct stack_cost *cost;
 	__u32 zero = 0;
 
@@ -176,7 +176,9 @@ static __always_inline bool sample_allowed(__u64 now)
  */
 static __always_inline __u64 sample_gap(void)
 {
-	return config.sample_ns / 2 + bpf_get_prandom_u32() % (config.sample_ns + 1);
+	__u64 every = sample_every_ns;
+
+	return every / 2 + bpf_get_prandom_u32() % (every + 1);
 }
 
 #define GAPS_MAX 3 /* in a wait shorter than config.sample_ns and what was left before it */
@@ -192,7 +194,7 @@ static __always_inline __u64 sample_weight(__u64 slept, __u64 *line_ns, __u64 *m
 {
 	__u64 weight = 0;
 
-	if (slept >= config.sample_ns)
+	if (slept >= sample_every_ns)
 		return sample_allowed(now) ? slept : 0;
 	*line_ns += slept;
 	if (*line_ns < *mark_ns || !sample_allowed(now))
@@ -249,7 +251,7 @@ static __always_inline void sample_first(struct thread *t, __u64 addr, __u64 now
 /* About to sleep on its GIL for the first time: the wait may never end. */
 static __always_inline void sample_gil(struct thread *t, __u64 now)
 {
-	if (t->gil_sampled || !config.sample_ns)
+	if (t->gil_sampled || !sample_every_ns)
 		return;
 	t->gil_sampled = true;
 	sample(t, now, 0, t->futex.addr, WIRE_SAMPLE_WAIT, SCRATCH_SWITCH);
@@ -263,7 +265,7 @@ __noinline int sample_leaving(struct thread *t, __u32 state, __u64 now)
 {
 	if (!t || !gil_held(t, t->tstate ? t->tstate : python_self(t, now)))
 		return 0;
-	if (state == WIRE_PREEMPTED || !config.sample_ns || now < t->held_sample_ns + HELD_EVERY_NS)
+	if (state == WIRE_PREEMPTED || !sample_every_ns || now < t->held_sample_ns + HELD_EVERY_NS)
 		return WIRE_SWITCH_GIL;
 	t->held_sample_ns = now;
 	sample(t, now, 0, 0, WIRE_SAMPLE_HELD, SCRATCH_SWITCH);
@@ -294,7 +296,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	struct stack_scratch *s;
 	__u64 now;
 
-	if (!t)
+	if (!t || !sample_every_ns)
 		return 0;
 	news(t);
 	s = bpf_map_lookup_elem(&stack_scratch, &where);
@@ -304,7 +306,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	if (!in_window(now) || t->state != WIRE_ON_CPU)
 		return 0;
 	take_kernel(ctx, s);
-	sample_more(t, now, config.sample_ns, 0, SAMPLE_HOW(WIRE_SAMPLE_CPU, where));
+	sample_more(t, now, sample_every_ns, 0, SAMPLE_HOW(WIRE_SAMPLE_CPU, where));
 	return 0;
 }
 

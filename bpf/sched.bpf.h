@@ -24,11 +24,13 @@ static __always_inline void sleep_on_word(struct thread *t, struct task_struct *
 	int known = PYTHON_WORD_OTHER;
 	__u64 key;
 
+	t->futex.blocked = true;
+	if (!detailed(now))
+		return;
 	block->nr = NR_futex;
 	block->addr = t->futex.addr;
 	block->op = t->futex.op;
 	block->val = t->futex.val;
-	t->futex.blocked = true;
 	if (!t->futex.enter_ns && !t->futex.open)
 		t->futex.enter_ns = now;
 	if (t->python)
@@ -82,7 +84,7 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	if (!state) {
 		if (in_window(now))
 			t->sums.involuntary++;
-		if (t->python)
+		if (t->python && detailed(now))
 			*flags |= sample_leaving(t, WIRE_PREEMPTED, now);
 		thread_enter(t, WIRE_PREEMPTED, now);
 		return WIRE_PREEMPTED;
@@ -105,7 +107,7 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	}
 	*flags |= WIRE_SWITCH_BLOCK;
 	/* with an object it waits for the GIL, or for a Python lock and has given the GIL back */
-	if (t->python && !(*flags & WIRE_SWITCH_OBJECT))
+	if (t->python && !(*flags & WIRE_SWITCH_OBJECT) && detailed(now))
 		*flags |= sample_leaving(t, ret, now);
 	if (ret != WIRE_STOPPED)
 		t->last_block = ret;
@@ -164,6 +166,11 @@ static __always_inline void emit_switch(__u32 prev_tid, __u32 next_tid, __u16 cp
 {
 	struct wire_switch *rec;
 
+	if (!detailed(now)) {
+		if (state != WIRE_DEAD)
+			return;
+		next_tid = 0;
+	}
 	if (flags & WIRE_SWITCH_BLOCK)
 		rec = emit_begin(now, prev_tid, WIRE_SWITCH, sizeof(*rec));
 	else
@@ -286,7 +293,7 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 						  now - t->futex.enter_ns : 0;
 		}
 	}
-	rec = emit_begin(now, t->tid, WIRE_WAKE, sizeof(*rec));
+	rec = detailed(now) ? emit_begin(now, t->tid, WIRE_WAKE, sizeof(*rec)) : NULL;
 	if (!rec)
 		return 0;
 	rec->waker_tid = current->pid;

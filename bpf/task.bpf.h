@@ -208,6 +208,47 @@ static __always_inline void write_sums(struct seq_file *seq, struct task_struct 
 	bpf_seq_write(seq, &rec, sizeof(rec)); /* as above */
 }
 
+/*
+ * For the moment at which records begin again: the state and since when, which belong together unless the
+ * thread is just between the two stores of thread_enter().  Its records then say so.
+ */
+static __always_inline void write_state(struct seq_file *seq, struct task_struct *task)
+{
+	struct thread *t = thread_find(task);
+	struct wire_thread_state rec;
+	__u32 seq_before;
+
+	if (!t || t->state == WIRE_DEAD)
+		return;
+	__builtin_memset(&rec, 0, sizeof(rec));
+	for (int i = 0; i < 3; i++) {
+		seq_before = *(volatile __u32 *)&t->seq;
+		barrier();
+		rec.state = *(volatile __u8 *)&t->state;
+		rec.head.ts_ns = *(volatile __u64 *)&t->since_ns;
+		barrier();
+		if (!(seq_before & 1) && seq_before == *(volatile __u32 *)&t->seq)
+			break;
+	}
+	if (rec.head.ts_ns < detail_from_ns)
+		rec.head.ts_ns = detail_from_ns;
+	rec.head.tid = t->tid;
+	rec.head.kind = WIRE_STATE;
+	rec.head.size = sizeof(rec);
+	rec.start_ns = t->start_ns;
+	rec.tgid = task->tgid;
+	rec.cpu = t->cpu;
+	rec.block.nr = -1;
+	if (rec.state == WIRE_FUTEX_WAIT && t->futex.active) {
+		rec.flags = WIRE_STATE_BLOCK;
+		rec.block.nr = NR_futex;
+		rec.block.addr = t->futex.addr;
+		rec.block.op = t->futex.op;
+		rec.block.val = rec.block.word = t->futex.val;
+	}
+	bpf_seq_write(seq, &rec, sizeof(rec)); /* as above */
+}
+
 SEC("iter/task")
 int each_task(struct bpf_iter__task *ctx)
 {
@@ -217,8 +258,10 @@ int each_task(struct bpf_iter__task *ctx)
 		return 0;
 	if (iter_mode == ITER_ATTACH)
 		write_task(ctx->meta->seq, task);
-	else
+	else if (iter_mode == ITER_SUMS)
 		write_sums(ctx->meta->seq, task);
+	else
+		write_state(ctx->meta->seq, task);
 	return 0;
 }
 

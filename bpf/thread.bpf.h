@@ -42,7 +42,8 @@ static __always_inline struct thread *thread_find(struct task_struct *task)
 {
 	struct thread *t = thread_look(task);
 
-	return t && t->tid ? t : NULL; /* not ready yet: thread_create() on another CPU */
+	/* without an id it is not ready yet: thread_create() on another CPU */
+	return t && t->tid && !detached ? t : NULL;
 }
 
 /* Gives a slot back; nobody can hold on to its thread, see thread_release(). */

@@ -56,6 +56,8 @@ enum wire_kind {
 	WIRE_SAMPLE,   /* what a thread ran or waited in, for so much time */
 	WIRE_STACK,    /* the frames of a stack, once */
 	WIRE_MAPPED,   /* a process maps code, or runs some that no mapping is known of */
+	WIRE_STATE,    /* what a thread does when records of single events begin again */
+	WIRE_DETAIL,   /* made by user space, at its place in time: they end, or count again */
 	/* made by user space */
 	WIRE_HOST = 32,
 	WIRE_WINDOW,
@@ -72,6 +74,7 @@ enum wire_kind {
 	WIRE_START_COSTS, /* what starting workers costs on this host, see user/analysis/costs.h */
 	WIRE_SPEED,	  /* how fast its CPUs are when so many threads run at once */
 	WIRE_MACHINE,	  /* what all programs together left of it */
+	WIRE_OVERHEAD,	  /* what watching cost in some time, against its budget */
 	WIRE_KIND_MAX,
 };
 
@@ -335,6 +338,34 @@ struct wire_mapped {
 	__u32 astray; /* 1: unwinding met code of no known mapping; 0: code is mapped just now */
 };
 
+/* wire_state.flags */
+#define WIRE_STATE_BLOCK (1 << 0) /* block is valid: it sleeps on a futex word */
+
+/*
+ * Of a thread that lives when detail begins again: as it is at head.ts_ns, its begin of that state or the
+ * begin of the records, whichever is later.  What follows is told by records.
+ */
+struct wire_thread_state {
+	struct wire_head head;
+	__u64 start_ns;
+	__u32 tgid;
+	__u16 cpu;
+	__u8 state; /* enum wire_state */
+	__u8 flags;
+	struct wire_block block;
+};
+
+/*
+ * From head.ts_ns on there are no records of single events (WIRE_SWITCH, WIRE_WAKE, WIRE_FUTEX; births
+ * and ends are told, sums go on), on purpose: watching would cost too much.  on: they are there again,
+ * and the state of each thread has been told.
+ */
+struct wire_detail {
+	struct wire_head head;
+	__u32 on;
+	__u32 pad;
+};
+
 /* --- made by user space ------------------------------------------------------------------- */
 
 struct wire_host {
@@ -469,6 +500,21 @@ struct wire_machine {
 	__u64 begin_ns, end_ns;
 	__u64 idle_ns;
 	__u32 cpus;
+	__u32 pad;
+};
+
+#define WIRE_LEAST_PPM 250000 /* of a CPU: a target that uses less is taken to use so much */
+
+/* Cost in [begin_ns, head.ts_ns), and what is recorded from then on. */
+struct wire_overhead {
+	struct wire_head head;
+	__u64 begin_ns;
+	__u64 bpf_ns;	 /* run time of the programs, sampled */
+	__u64 reader_ns; /* CPU time of parascope */
+	__u64 target_ns; /* CPU time of the target's processes */
+	__u32 budget_ppm; /* of the target's CPU time */
+	__u32 sample_divisor; /* stacks are taken so many times as seldom; 0: none */
+	__u32 detail_ppm; /* share of the time in which single events are recorded */
 	__u32 pad;
 };
 
@@ -687,6 +733,9 @@ WIRE_ASSERT(wire_pythread, 40);
 WIRE_ASSERT(wire_sample, 48);
 WIRE_ASSERT(wire_stack, WIRE_STACK_SIZE(WIRE_FRAMES_MAX));
 WIRE_ASSERT(wire_mapped, 24);
+WIRE_ASSERT(wire_thread_state, 64);
+WIRE_ASSERT(wire_detail, 24);
+WIRE_ASSERT(wire_overhead, 64);
 WIRE_ASSERT(wire_host, 128);
 WIRE_ASSERT(wire_window, 40);
 WIRE_ASSERT(wire_proc, 176);

@@ -130,6 +130,13 @@ jsonschema.Draft7Validator.check_schema(json.load(open("schema")))'
 	done
 }
 
+@test "bad budgets" {
+	for p in "" abc % 2 0% -1% +1% 101% 1%% 1x% "1 %" " 1%" nan% inf% 1e1% 0x2%; do
+		refused "option --max-overhead" attach --max-overhead "$p" 1
+	done
+	refused "must be a percentage above 0 and up to 100, such as 2%" run --max-overhead 0% -- true
+}
+
 @test "a ring that is too large is refused, not made smaller in silence" {
 	need_root
 	for size in 1T 1025M 65535 0; do

@@ -5,7 +5,7 @@
  *
  * A small machine is simulated: threads run, block, wake each other, fork, exec and die, in several
  * processes, and the records that the collector would write are kept, with its sums.  Then records
- * are lost, told twice or told late.  Streams depend on the seed only: MODEL_SEED=n runs one,
+ * are lost, told twice or told late.  Some streams leave out single events for a time, and say so.  Streams depend on the seed only: MODEL_SEED=n runs one,
  * MODEL_STREAMS=n so many.
  */
 #include <errno.h>
@@ -64,6 +64,9 @@ union record {
 	struct wire_name name;
 	struct wire_object object;
 	struct wire_mapped mapped;
+	struct wire_thread_state state;
+	struct wire_detail detail;
+	struct wire_overhead overhead;
 };
 
 struct sim_thread {
@@ -85,6 +88,9 @@ struct sim {
 	uint64_t starts;
 	bool lossy;		     /* records are missing, twice or late */
 	bool python;		     /* the target has an interpreter */
+	bool gaps;		     /* single events are left out now and then: */
+	bool quiet, uncounted;	     /* just now; until every thread's state has been told */
+	uint64_t told_ns[WIRE_STATES]; /* inside the window, where they are not left out */
 	uint64_t on_cpu_ns, life_ns; /* the truth, inside the window */
 };
 
@@ -129,6 +135,8 @@ static uint64_t inside(const struct sim *s, uint64_t from, uint64_t to)
 static void enter(struct sim *s, struct sim_thread *t, uint8_t state)
 {
 	t->sums.state_ns[t->state] += inside(s, t->since_ns, s->now_ns);
+	if (!s->uncounted)
+		s->told_ns[t->state] += inside(s, t->since_ns, s->now_ns);
 	t->since_ns = s->now_ns;
 	t->state = state;
 }
@@ -227,6 +235,8 @@ static void put_sums(struct sim *s, struct sim_thread *t, bool dead)
 	r->sums = t->sums;
 	if (!dead)
 		r->sums.state_ns[t->state] += inside(s, t->since_ns, s->now_ns);
+	if (!dead && !s->uncounted)
+		s->told_ns[t->state] += inside(s, t->since_ns, s->now_ns);
 	s->on_cpu_ns += r->sums.state_ns[WIRE_ON_CPU];
 	s->life_ns += r->end_ns - r->begin_ns;
 }
@@ -583,6 +593,67 @@ static void begin(struct sim *s)
 	put_window(s, false);
 }
 
+/* --- gaps ------------------------------------------------------------------------------------ */
+
+static void put_detail(struct sim *s, bool on)
+{
+	put(s, WIRE_DETAIL, sizeof(struct wire_detail), 0)->detail.on = on;
+	for (struct sim_thread *t = s->threads; t < s->threads + MAX_THREADS; t++)
+		if (t->alive)
+			enter(s, t, t->state);
+	s->uncounted = !on;
+}
+
+static void put_states(struct sim *s)
+{
+	for (struct sim_thread *t = s->threads; t < s->threads + MAX_THREADS; t++) {
+		struct wire_thread_state *r;
+
+		if (!t->alive)
+			continue;
+		r = &put(s, WIRE_STATE, sizeof(*r), t->tid)->state;
+		r->start_ns = t->start_ns;
+		r->tgid = t->tgid;
+		r->state = t->state;
+		r->block = t->block;
+		r->flags = t->state == WIRE_FUTEX_WAIT && t->in_call ? WIRE_STATE_BLOCK : 0;
+	}
+}
+
+/* From all to nothing, to all but not counted yet, to all. */
+static void change_detail(struct sim *s)
+{
+	if (!s->uncounted) {
+		put_detail(s, false);
+		s->quiet = true;
+	} else if (s->quiet) {
+		put_states(s);
+		s->quiet = false;
+	} else {
+		put_detail(s, true);
+	}
+}
+
+/* What is left out while it is quiet: records from `first` on. */
+static void leave_out(struct sim *s, size_t first)
+{
+	size_t n = first;
+
+	for (size_t i = first; i < s->n; i++) {
+		union record *r = &s->records[i];
+		bool event = r->head.kind == WIRE_SWITCH || r->head.kind == WIRE_WAKE ||
+			     r->head.kind == WIRE_FUTEX || r->head.kind == WIRE_WORD ||
+			     r->head.kind == WIRE_SAMPLE;
+
+		if (event && (r->head.kind != WIRE_SWITCH || r->sw.prev_state != WIRE_DEAD))
+			continue;
+		if (r->head.kind == WIRE_SWITCH)
+			r->sw.next_tid = 0;
+		s->records[n++] = *r;
+	}
+	s->n = n;
+}
+
 static struct sim *simulate(uint64_t seed)
 {
 	struct sim *s = xcalloc(1, sizeof(*s));
@@ -593,16 +664,21 @@ static struct sim *simulate(uint64_t seed)
 	s->records = xcalloc(MAX_RECORDS, sizeof(*s->records));
 	s->next_tid = 100;
 	s->python = seed % 4 >= 2;
+	s->gaps = seed % 8 >= 4;
 	s->end_ns = BEGIN_NS + 1 + below(s, chance(s, 20) ? 3000 : 300000000);
 	steps = below(s, 300);
 	begin(s);
 	while (steps-- && s->now_ns < s->end_ns) {
 		uint64_t what = below(s, 100);
 		struct sim_thread *t = pick(s, what < 50 ? runs : what < 75 ? wants_cpu : blocked);
+		size_t first;
 
 		s->now_ns += below(s, chance(s, 80) ? 300000 : 8000000);
 		if (!t || s->now_ns >= s->end_ns)
 			continue;
+		if (s->gaps && chance(s, 10))
+			change_detail(s);
+		first = s->n;
 		if (runs(t)) {
 			do_running(s, t);
 		} else if (wants_cpu(t)) {
@@ -611,6 +687,8 @@ static struct sim *simulate(uint64_t seed)
 		} else {
 			do_wake(s, t);
 		}
+		if (s->quiet)
+			leave_out(s, first);
 	}
 	s->now_ns = s->end_ns;
 	for (struct sim_thread *t = s->threads; t < s->threads + MAX_THREADS; t++)
@@ -657,20 +735,24 @@ static void lose(struct sim *s)
 static void check_threads(const struct sim *s, const struct model *m)
 {
 	struct thread *t;
-	uint64_t on_cpu = 0;
+	uint64_t on_cpu = 0, all[WIRE_STATES] = { 0 };
 
 	DL_FOREACH (m->all_threads, t) {
 		uint64_t sum = 0;
 
 		for (int i = 0; i < WIRE_STATES; i++)
 			sum += t->state_ns[i];
-		assert_int_equal(sum, model_inside_ns(m, t->begin_ns, t->end_ns));
+		assert_int_equal(sum, model_detail_ns(m, t->begin_ns, t->end_ns));
 		on_cpu += t->state_ns[WIRE_ON_CPU];
-		if (!s->lossy)
+		if (!s->lossy && !s->gaps)
 			for (int i = 0; i < WIRE_STATES; i++)
 				assert_int_equal(t->state_ns[i], t->sums.sums.state_ns[i]);
+		for (int i = 0; i < WIRE_STATES; i++)
+			all[i] += t->state_ns[i];
 	}
-	if (!s->lossy)
+	for (int i = 0; !s->lossy && i < WIRE_STATES; i++)
+		assert_int_equal(all[i], s->told_ns[i]);
+	if (!s->lossy && !s->gaps)
 		assert_int_equal(on_cpu, s->on_cpu_ns);
 }
 
@@ -700,7 +782,8 @@ static void check_levels(const struct sim *s, const struct model *m)
 	DL_FOREACH (m->all_threads, t)
 		all += t->state_ns[WIRE_ON_CPU];
 	/* a thread that the iterator saw wrongly is corrected later, the levels are not */
-	check_level(&m->tree, m->window.end_ns - m->window.begin_ns, all, !s->lossy);
+	check_level(&m->tree, model_detail_ns(m, m->window.begin_ns, m->window.end_ns), all,
+		    !s->lossy);
 	DL_FOREACH (m->all_processes, p) {
 		uint64_t on_cpu = 0;
 
@@ -709,7 +792,7 @@ static void check_levels(const struct sim *s, const struct model *m)
 				on_cpu += t->state_ns[WIRE_ON_CPU];
 		}
 		/* a thread whose birth was lost ran for process 0 until its sums came */
-		check_level(&p->level, model_inside_ns(m, p->begin_ns, p->end_ns), on_cpu,
+		check_level(&p->level, model_detail_ns(m, p->begin_ns, p->end_ns), on_cpu,
 			    !s->lossy);
 	}
 	for (size_t i = 0; i < MODEL_PHASES; i++)
@@ -865,10 +948,10 @@ static void check_timeline(const struct sim *s, const struct model *m)
 				assert_int_equal(m->timeline->threads[op->thread - 1].ops[op->op].kind,
 						 TIMELINE_WAKE);
 		}
-		if (s->lossy) /* a record that comes late */
+		if (s->lossy || m->n_gaps) /* a record that comes late; a gap, which refuses all questions */
 			continue;
 		assert_int_equal(on_cpu, t->state_ns[WIRE_ON_CPU]);
-		assert_int_equal(ns, model_inside_ns(m, t->begin_ns, t->end_ns));
+		assert_int_equal(ns, model_detail_ns(m, t->begin_ns, t->end_ns));
 	}
 }
 

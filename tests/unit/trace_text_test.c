@@ -41,6 +41,9 @@ union record {
 	struct wire_mapped mapped;
 	struct wire_object object;
 	struct wire_machine machine;
+	struct wire_thread_state state;
+	struct wire_detail detail;
+	struct wire_overhead overhead;
 	uint8_t bytes[TRACE_RECORD_MAX];
 };
 
@@ -72,6 +75,9 @@ static const uint16_t sizes[WIRE_KIND_MAX] = {
 	[WIRE_START_COSTS] = sizeof(struct wire_start_costs),
 	[WIRE_SPEED] = sizeof(struct wire_speed),
 	[WIRE_MACHINE] = sizeof(struct wire_machine),
+	[WIRE_STATE] = sizeof(struct wire_thread_state),
+	[WIRE_DETAIL] = sizeof(struct wire_detail),
+	[WIRE_OVERHEAD] = sizeof(struct wire_overhead),
 };
 
 #define FOR_EACH_KIND(kind)                                                                        \
@@ -165,6 +171,18 @@ static void make_valid(union record *r, uint16_t kind)
 		break;
 	case WIRE_MACHINE:
 		r->machine.pad = 0;
+		break;
+	case WIRE_STATE:
+		r->state.state %= WIRE_STATES;
+		r->state.block.pad = 0;
+		if (!(r->state.flags & WIRE_STATE_BLOCK))
+			memset(&r->state.block, 0, sizeof(r->state.block));
+		break;
+	case WIRE_DETAIL:
+		r->detail.pad = 0;
+		break;
+	case WIRE_OVERHEAD:
+		r->overhead.pad = 0;
 		break;
 	case WIRE_OBJECT:
 		END(r->object.name);

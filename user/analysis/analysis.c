@@ -55,15 +55,18 @@ static double average(const struct report_histogram *h, uint64_t wall_ns)
 }
 
 static void fill_par(struct report_parallelism *ret, const struct level *l, uint64_t wall_ns,
-		     uint64_t on_cpu_ns)
+		     uint64_t gap_ns, uint64_t on_cpu_ns)
 {
+	uint64_t detail_ns = wall_ns - min_u64(gap_ns, wall_ns);
+
 	ret->wall_ns = wall_ns;
+	ret->gap_ns = wall_ns - detail_ns;
 	ret->on_cpu_ns = on_cpu_ns;
 	ret->average = wall_ns ? (double)on_cpu_ns / (double)wall_ns : 0;
 	ret->serial_ns = l->serial_ns;
-	ret->running = copy_steps(&l->run, wall_ns);
-	ret->wanted = copy_steps(&l->want, wall_ns);
-	ret->demand = average(&ret->wanted, wall_ns);
+	ret->running = copy_steps(&l->run, detail_ns);
+	ret->wanted = copy_steps(&l->want, detail_ns);
+	ret->demand = average(&ret->wanted, detail_ns);
 }
 
 /* CPUs a process could use: the least of online CPUs, affinity and cgroup quota. */
@@ -171,6 +174,11 @@ static int by_process_weight(const void *a, const void *b)
 	return x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
+static uint64_t gap_ns(const struct model *m, uint64_t from, uint64_t to)
+{
+	return model_window_ns(m, from, to) - model_detail_ns(m, from, to);
+}
+
 static void fill_processes(struct report *r, const struct model *m)
 {
 	size_t n = 0, i = 0;
@@ -192,7 +200,7 @@ static void fill_processes(struct report *r, const struct model *m)
 			continue;
 		row = &r->processes[i++];
 		fill_par(&row->par, &p->level, row->end_ns - min_u64(row->begin_ns, row->end_ns),
-			 row->budget.state_ns[STATE_ON_CPU]);
+			 gap_ns(m, p->begin_ns, p->end_ns), row->budget.state_ns[STATE_ON_CPU]);
 		fill_ceiling(&row->par, p->have_proc ? &p->last : NULL, r->cpus_online);
 	}
 	qsort(r->processes, n, sizeof(*r->processes), by_process_weight);
@@ -203,7 +211,8 @@ static void fill_tree(struct report *r, const struct model *m)
 {
 	const struct report_parallelism *best = NULL;
 
-	fill_par(&r->par, &m->tree, r->window_ns, r->budget.state_ns[STATE_ON_CPU]);
+	fill_par(&r->par, &m->tree, r->window_ns,
+		 gap_ns(m, model_begin_ns(m), model_end_ns(m)), r->budget.state_ns[STATE_ON_CPU]);
 	fill_ceiling(&r->par, NULL, r->cpus_online);
 	for (size_t i = 0; i < r->n_processes; i++) {
 		const struct report_parallelism *p = &r->processes[i].par;
@@ -217,6 +226,8 @@ static void fill_tree(struct report *r, const struct model *m)
 	memcpy(r->par.ceiling_why, best->ceiling_why, sizeof(r->par.ceiling_why));
 }
 
+#define PHASE_DETAIL_MIN 0.01
+
 static void fill_phases(struct report *r, const struct model *m)
 {
 	size_t n = r->window_ns ? (size_t)((r->window_ns - 1) / m->phase_ns) + 1 : 0;
@@ -224,14 +235,16 @@ static void fill_phases(struct report *r, const struct model *m)
 	if (n > MODEL_PHASES)
 		n = MODEL_PHASES;
 	r->phases = xcalloc(n, sizeof(*r->phases));
-	r->n_phases = n;
 	for (size_t i = 0; i < n; i++) {
-		struct report_phase *p = &r->phases[i];
+		struct report_phase *p = &r->phases[r->n_phases];
 		double ns;
 
 		p->begin_ns = i * m->phase_ns;
 		p->end_ns = min_u64(p->begin_ns + m->phase_ns, r->window_ns);
-		ns = (double)(p->end_ns - p->begin_ns);
+		ns = (double)model_detail_ns(m, r->begin_ns + p->begin_ns, r->begin_ns + p->end_ns);
+		if (ns < PHASE_DETAIL_MIN * (double)(p->end_ns - p->begin_ns))
+			continue; /* nothing is known of it */
+		r->n_phases++;
 		p->parallelism = (double)m->phases[i].running_ns / ns;
 		p->runnable = (double)m->phases[i].runnable_ns / ns;
 		p->waiting = (double)m->phases[i].waiting_ns / ns;
@@ -273,6 +286,7 @@ struct report *analysis_report(const struct model *m)
 	fill_tree(r, m);
 	fill_phases(r, m);
 	analysis_quality(r, m);
+	analysis_overhead(r, m);
 	r->target = name_target(m, r);
 	verdict_decide(r);
 	r->metrics = metrics_of(r);
@@ -303,6 +317,9 @@ void report_free(struct report *r)
 	report_free_runtimes(r);
 	report_free_folded(r);
 	whatif_free(r->prediction);
+	if (r->overhead)
+		free(r->overhead->steps);
+	free(r->overhead);
 	free(r->processes);
 	free(r->threads);
 	free(r->locks);

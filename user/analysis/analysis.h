@@ -31,6 +31,8 @@ double analysis_cpu_scale(const struct process *p, const struct thread_times *ti
 /* Parts of it. */
 void analysis_threads(struct report *r, const struct model *m);
 void analysis_quality(struct report *r, const struct model *m);
+/* Fills overhead: what watching cost against its budget, overhead.c. */
+void analysis_overhead(struct report *r, const struct model *m);
 
 /* Time since the begin of the window, inside of it. */
 uint64_t analysis_since_begin(const struct model *m, uint64_t ts);

@@ -28,7 +28,7 @@ EVIDENCE(ev_handoffs, unit_ratio(f->gil.handoffs, f->wall / SEC))
 EVIDENCE(ev_convoy, f->gil.convoy ? (double)f->gil.convoy->convoy_p99_ns : 0)
 EVIDENCE(ev_released, unit_ratio(f->gil.without, f->gil.with + f->gil.without))
 EVIDENCE(ev_klock, unit_ratio(f->klock, f->wanted + f->klock))
-EVIDENCE(ev_serial, unit_ratio((double)f->r->par.serial_ns, f->wall))
+EVIDENCE(ev_serial, unit_ratio((double)f->r->par.serial_ns * f->scale, f->wall))
 EVIDENCE(ev_stalled, unit_ratio(f->stalled, f->wall))
 EVIDENCE(ev_throttled, f->throttled)
 EVIDENCE(ev_switches, unit_ratio(f->switches, f->wall / SEC))
@@ -47,7 +47,7 @@ static double waits_per_s(const struct figures *f, enum report_lock_class class)
 	size_t n;
 	const struct report_lock *top = figures_top_lock(f->r, class, &n);
 
-	return top ? unit_ratio((double)top->waits, f->wall / SEC) : 0;
+	return top ? unit_ratio((double)top->waits * f->scale, f->wall / SEC) : 0;
 }
 EVIDENCE(ev_lock_waits, waits_per_s(f, LOCK_CLASS_LOCK))
 EVIDENCE(ev_gil_waits, waits_per_s(f, LOCK_CLASS_GIL))

@@ -30,9 +30,9 @@ static void collect_budget(struct figures *f, const struct report *r)
 	f->wanted = f->on + f->lost;
 }
 
-static double bucket(const struct report_histogram *h, size_t k)
+static double bucket(const struct figures *f, const struct report_histogram *h, size_t k)
 {
-	return k < h->n ? (double)h->ns[k] : 0;
+	return k < h->n ? (double)h->ns[k] * f->scale : 0;
 }
 
 /* Exact for any ups and downs of the demand, which averages over the window are not. */
@@ -54,12 +54,12 @@ static void collect_demand(struct figures *f, const struct report_parallelism *p
 	for (size_t k = 1; k < h->n; k++) {
 		double use = min_of((double)k, f->ceiling);
 
-		f->busy += bucket(h, k);
-		f->possible += use * bucket(h, k);
-		f->excess += ((double)k - use) * bucket(h, k);
+		f->busy += bucket(f, h, k);
+		f->possible += use * bucket(f, h, k);
+		f->excess += ((double)k - use) * bucket(f, h, k);
 	}
-	f->solo = bucket(h, 1);
-	nobody = max_of(0, bucket(&par->running, 0) - bucket(h, 0));
+	f->solo = bucket(f, h, 1);
+	nobody = max_of(0, bucket(f, &par->running, 0) - bucket(f, h, 0));
 	f->stalled = max_of(0, nobody - f->loss[LOSS_RUNNABLE]);
 	f->taken = f->ceiling < MANY_RUN ? nobody - f->stalled : 0;
 }
@@ -228,11 +228,11 @@ static void collect_gils(struct figures *f, const struct report *r)
 		const struct report_gil *g = &r->gils[i];
 
 		gil->known |= g->lock != 0;
-		gil->asleep += (double)g->held_asleep_ns;
-		gil->no_cpu += no_cpu_ns(g);
+		gil->asleep += (double)g->held_asleep_ns * f->scale;
+		gil->no_cpu += no_cpu_ns(g) * f->scale;
 		gil->with += (double)g->with_ns;
 		gil->without += (double)g->without_ns;
-		gil->handoffs += (double)g->handoffs;
+		gil->handoffs += (double)g->handoffs * f->scale;
 		collect_held(gil, g);
 		if (g->n_without && (!gil->released || g->without[0].ns > gil->released->ns))
 			gil->released = &g->without[0];
@@ -251,7 +251,7 @@ static double lock_delay(const struct figures *f, enum report_lock_class class)
 
 	for (size_t i = 0; i < f->r->n_locks; i++)
 		if (f->r->locks[i].class == class)
-			delay += (double)f->r->locks[i].delay_ns;
+			delay += (double)f->r->locks[i].delay_ns * f->scale;
 	return delay;
 }
 
@@ -262,7 +262,7 @@ static bool in_turn(const struct figures *f, enum loss loss, enum loss other, do
 	double together = 0;
 
 	for (size_t k = 2; k < h->n; k++)
-		together += bucket(h, k);
+		together += bucket(f, h, k);
 	return f->ceiling >= MANY_RUN && together < TOGETHER_SHARE * f->busy &&
 	       f->loss[loss] >= f->loss[other] &&
 	       f->loss[loss] + delay >= max_of(MENTION_SHARE * f->wanted, f->waiting);
@@ -284,7 +284,7 @@ static bool holders_may_sleep(const struct figures *f)
  */
 static void blame_locks(const struct figures *f, double runnable, double *ret_lock, double *ret_gil)
 {
-	double nobody = max_of(0, bucket(&f->r->par.running, 0) - bucket(&f->r->par.wanted, 0));
+	double nobody = max_of(0, bucket(f, &f->r->par.running, 0) - bucket(f, &f->r->par.wanted, 0));
 	double ran = 1 - within_1(unit_ratio(nobody, f->busy));
 	double lock = lock_delay(f, LOCK_CLASS_LOCK), gil = lock_delay(f, LOCK_CLASS_GIL);
 	double short_ns = (nobody - f->stalled) * unit_ratio(f->wanted, f->busy);
@@ -324,7 +324,7 @@ static void collect_quality(struct figures *f, const struct report_quality *q)
 
 void figures_collect(struct figures *f, const struct report *r)
 {
-	*f = (struct figures){ .r = r };
+	*f = (struct figures){ .r = r, .scale = report_scale(r) };
 	f->wall = (double)(r->par.wall_ns ? r->par.wall_ns : r->window_ns);
 	collect_budget(f, r);
 	collect_quality(f, &r->quality);

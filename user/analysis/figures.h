@@ -48,6 +48,7 @@ struct gil_figures {
 /* What the rules look at.  Times are ns; sums over threads unless they say wall. */
 struct figures {
 	const struct report *r;
+	double scale; /* from what records tell of to the whole window, see report_scale() */
 	double wall, span;	  /* wall: window, life of the target in it */
 	double dropped, disagree; /* shares: records lost; stream against kernel sums */
 	bool doubtful;		  /* the records do not tell enough */

@@ -118,14 +118,16 @@ static void sum_threads(struct sums *s, const struct report *r)
 
 static void sum_locks(struct sums *s, const struct report *r)
 {
+	double scale = report_scale(r);
+
 	for (size_t i = 0; i < r->n_locks; i++) {
 		const struct report_lock *l = &r->locks[i];
 		const struct report_gil *g = figures_gil_of(r, l);
 
 		if (l->class == LOCK_CLASS_LOCK)
-			s->lock_waits += (double)l->waits;
+			s->lock_waits += (double)l->waits * scale;
 		else if (l->class == LOCK_CLASS_GIL)
-			s->handoffs += (double)(g ? g->handoffs : l->waits);
+			s->handoffs += (double)(g ? g->handoffs : l->waits) * scale;
 	}
 	named_waits_of(&s->lock_wait, r, LOCK_CLASS_LOCK);
 	named_waits_of(&s->gil_wait, r, LOCK_CLASS_GIL);
@@ -161,7 +163,7 @@ static void sum_up(struct sums *s, const struct report *r, const struct figures 
 		.io = ((double)ns[STATE_IO_DISK] + (double)ns[STATE_IO_IPC]) / 1e9,
 		.sleep = (double)ns[STATE_SLEEP] / 1e9,
 		.cond = (double)ns[STATE_COND] / 1e9,
-		.serial = (double)r->par.serial_ns / 1e9,
+		.serial = (double)r->par.serial_ns * f->scale / 1e9,
 		.demand = f->demand,
 		.stolen = slices->stolen_s,
 		.threads = (double)r->n_threads,
@@ -169,7 +171,7 @@ static void sum_up(struct sums *s, const struct report *r, const struct figures 
 		.lost = (double)r->quality.dropped,
 	};
 	s->owed = s->cpu + s->stolen;
-	s->at_once = s->serial + above_one(&r->par.running);
+	s->at_once = s->serial + above_one(&r->par.running) * f->scale;
 	sum_threads(s, r);
 	sum_locks(s, r);
 }

@@ -243,9 +243,9 @@ static void add_locks(struct metrics *t, const struct report *r, const struct fi
 		const struct waits *w = &all[i].waits;
 		const char *name = all[i].name.data;
 
-		add(t, LOCK_WAIT, name, whole_run, (double)w->wait_ns / 1e9);
+		add(t, LOCK_WAIT, name, whole_run, (double)w->wait_ns * f->scale / 1e9);
 		add(t, LOCK_SHARE, name, whole_run, unit_ratio((double)w->blocked_ns, f->wanted));
-		add(t, LOCK_WAITS, name, whole_run, unit_ratio((double)w->n, f->wall / 1e9));
+		add(t, LOCK_WAITS, name, whole_run, unit_ratio((double)w->n * f->scale, f->wall / 1e9));
 		add(t, LOCK_MEAN, name, whole_run, mean_s(w));
 		add(t, LOCK_P99, name, whole_run, quantile_s(w, 0.99));
 		hist_free(&all[i].waits.hist);

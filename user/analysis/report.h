@@ -91,6 +91,11 @@ struct report_histogram {
 
 struct report_parallelism {
 	uint64_t wall_ns;
+	/*
+	 * Part of it in which single events were not recorded, to keep to a budget (report_overhead):
+	 * demand, serial_ns, running and wanted are of the rest.
+	 */
+	uint64_t gap_ns;
 	uint64_t on_cpu_ns;  /* sum over threads */
 	double average;	     /* on_cpu_ns / wall_ns = sum of k * t_k / wall */
 	double demand;	     /* the same with runnable, lock and gil waiters added */
@@ -446,6 +451,27 @@ struct report_prediction {
 	size_t n_serial;
 	struct report_critical critical;
 };
+/* What watching cost, if it had a budget; shares are of the CPU time of the target. */
+struct report_reduction {
+	uint64_t at_ns; /* from here on, relative to the window */
+	uint32_t divisor; /* stacks were taken so many times as seldom, 0: none; of those asked for */
+	double detail;	  /* share of the time in which single events were recorded */
+	double cost;	  /* before it */
+};
+
+struct report_overhead {
+	double budget;
+	double mean, max;	 /* max: of the intervals of a second or less in which it was measured */
+	double machine;		 /* mean, as a share of all CPUs */
+	double least_cpus;	 /* a target that uses less is taken to use so much */
+	uint64_t bpf_ns, reader_ns, target_ns;
+	uint64_t detail_ns;	 /* of the window: single events were recorded */
+	bool exceeded;		 /* with nothing left to leave out it still cost more */
+	double least;		 /* what it cost then; 0: it did not come to that */
+	struct report_reduction *steps; /* the first ones; every change, also back */
+	size_t n_steps, all_steps;
+};
+
 struct metrics;
 
 struct report {
@@ -481,8 +507,17 @@ struct report {
 	struct report_phase *phases;
 	size_t n_phases;
 	struct report_quality quality;
+	struct report_overhead *overhead; /* NULL: there was no budget */
 	struct report_prediction *prediction; /* NULL: not asked for */
 	struct metrics *metrics; /* all of this as a table, see metric.h; NULL: not made */
 };
+
+/* What times and counts of locks and steps are to be multiplied by to stand for the whole window. */
+static inline double report_scale(const struct report *r)
+{
+	const struct report_parallelism *p = &r->par;
+
+	return p->gap_ns < p->wall_ns ? (double)p->wall_ns / (double)(p->wall_ns - p->gap_ns) : 1;
+}
 
 #endif

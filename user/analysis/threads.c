@@ -104,6 +104,33 @@ static void fill_python(struct report_thread *ret, const struct thread *t)
 	ret->free_ns = on_cpu - min_u64(ret->gil_ns, on_cpu);
 }
 
+/*
+ * Which locks a thread waited for is known from records only.  Where they tell of a part of its futex
+ * time, that is how the whole is split; of a thread that they do not tell of, it is unknown.
+ */
+static void split_futex(uint64_t *ret, const struct model *m, const struct thread *t, uint64_t *class_ns)
+{
+	uint64_t all = t->sums.sums.state_ns[WIRE_FUTEX_WAIT], told = t->state_ns[WIRE_FUTEX_WAIT];
+	struct wire_sums sums = t->sums.sums;
+
+	if (m->n_gaps && told && told < all)
+		for (int i = 0; i < CLASS_COUNT; i++)
+			class_ns[i] = (uint64_t)((double)class_ns[i] * ((double)all / (double)told));
+	if (m->n_gaps && !told) {
+		sums.state_ns[WIRE_UNKNOWN] += all;
+		sums.state_ns[WIRE_FUTEX_WAIT] = 0;
+	}
+	fill_states(ret, sums.state_ns, class_ns);
+}
+
+/* On-CPU time that records and sums do not agree on; what records leave out on purpose is none. */
+static uint64_t apart_ns(const struct model *m, const struct thread *t)
+{
+	uint64_t sums = t->sums.sums.state_ns[WIRE_ON_CPU], told = t->state_ns[WIRE_ON_CPU];
+
+	return m->n_gaps && told < sums ? 0 : difference(sums, told);
+}
+
 static void fill_thread(struct report_thread *ret, struct report_quality *q, const struct model *m,
 			const struct thread *t, const struct thread_times *times)
 {
@@ -135,12 +162,14 @@ static void fill_thread(struct report_thread *ret, struct report_quality *q, con
 		return;
 	}
 	ret->life_ns = t->sums.end_ns - min_u64(t->sums.begin_ns, t->sums.end_ns);
-	fill_states(ret->state_ns, s->state_ns, class_ns);
+	split_futex(ret->state_ns, m, t, class_ns);
 	sum = analysis_sum_states(ret->state_ns);
 	q->residual_ns += difference(sum, ret->life_ns);
 	close_states(ret->state_ns, ret->life_ns);
 	fill_counts(ret, s);
-	apart = difference(s->state_ns[WIRE_ON_CPU], t->state_ns[WIRE_ON_CPU]);
+	if (s->voluntary || s->involuntary)
+		ret->never_switched = false;
+	apart = apart_ns(m, t);
 	q->disagreement_ns += apart;
 	ret->doubtful = apart > ANALYSIS_DOUBT_NS &&
 			(double)apart > ANALYSIS_DOUBT_SHARE * (double)ret->life_ns;

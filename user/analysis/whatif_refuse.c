@@ -22,6 +22,10 @@ bool refuse_recording(const struct prediction *p, char *ret, size_t size)
 		snprintf(ret, size, "the trace ends before its window was closed");
 	else if (p->m->window.flags & WIRE_WINDOW_TIDS)
 		snprintf(ret, size, "only some threads of the process were watched");
+	else if (p->r->par.gap_ns)
+		snprintf(ret, size,
+			 "single events were not recorded in %s of %s, to keep to --max-overhead",
+			 unit_ns(p->r->par.gap_ns).s, unit_ns(p->r->par.wall_ns).s);
 	else if (!p->tl->n_ops || p->measured_ns < WINDOW_MIN_NS)
 		snprintf(ret, size, "too little happened: %s, and less than %s tells nothing",
 			 unit_ns((uint64_t)p->measured_ns).s, unit_ns((uint64_t)WINDOW_MIN_NS).s);

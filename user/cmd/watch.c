@@ -27,6 +27,7 @@
 #include "user/cmd/watch.h"
 #include "user/session/doctor.h"
 #include "user/session/enrich.h"
+#include "user/session/overhead.h"
 #include "user/session/session.h"
 #include "user/target/facts.h"
 #include "user/target/proc.h"
@@ -48,8 +49,10 @@
 struct watch {
 	struct watch_opts opts;
 	struct session *session;
+	struct session *left; /* detached, and not closed yet */
 	struct trace_order *order;
 	struct enrich *enrich;
+	struct overhead *overhead; /* NULL: there is no budget */
 	struct trace_writer *writer;
 	struct model *model;
 	struct wire_window window;
@@ -89,6 +92,19 @@ int watch_parse_rate(const char *value, void *field)
 	if (!*value || *value < '0' || *value > '9' || *end || rate > SAMPLE_HZ_MAX)
 		return fail(-EINVAL, "%s: must be 0 to %d", value, SAMPLE_HZ_MAX);
 	*(uint64_t *)field = rate;
+	return 0;
+}
+
+int watch_parse_overhead(const char *value, void *field)
+{
+	char *end;
+	double percent = strtod(value, &end);
+
+	if (*value < '0' || *value > '9' || strcmp(end, "%") != 0 || !(percent > 0) ||
+	    percent > 100 || value[strspn(value, "0123456789.")] != '%')
+		return fail(-EINVAL, "%s: must be a percentage above 0 and up to 100, such as 2%%",
+			    value);
+	*(double *)field = percent / 100;
 	return 0;
 }
 
@@ -170,13 +186,18 @@ static void measure_costs(struct watch *w)
 		cmd_say("predictions do without the costs of this host: %s", fail_text());
 }
 
+static uint64_t sample_ns(const struct watch_opts *opts)
+{
+	return opts->sample_hz ? 1000000000ULL / opts->sample_hz : 0;
+}
+
 static int load(struct session **ret, const struct watch_opts *opts, bool by_tid)
 {
 	struct session_opts session = {
 		.follow_children = !opts->no_children,
 		.by_tid = by_tid,
 		.ring_bytes = opts->ring_bytes,
-		.sample_ns = opts->sample_hz ? 1000000000ULL / opts->sample_hz : 0,
+		.sample_ns = sample_ns(opts),
 		.native = opts->sample_hz && !opts->no_native,
 		.prog_stats = opts->prog_stats,
 		.verbose = opts->verbose,
@@ -203,6 +224,34 @@ static int take_session(struct watch *w, bool by_tid)
 	return 0;
 }
 
+static int open_overhead(struct watch *w)
+{
+	struct overhead_opts opts = {
+		.limit = w->opts.max_overhead,
+		.sample_ns = sample_ns(&w->opts),
+		.ordered = into_order,
+		.told = take,
+		.ctx = w,
+	};
+
+	return w->opts.max_overhead > 0 ? overhead_new(&w->overhead, w->session, &opts) : 0;
+}
+
+/* One of its steps, if it is due. */
+static int mind_overhead(struct watch *w, int (*step)(struct overhead *o,
+						       const struct proc_ids *targets))
+{
+	struct proc_ids targets = { 0 };
+	int err;
+
+	if (!w->overhead || (step == overhead_tick && overhead_pause_ms(w->overhead)))
+		return 0;
+	enrich_list_living(w->enrich, &targets);
+	err = step(w->overhead, &targets);
+	proc_ids_free(&targets);
+	return err;
+}
+
 int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, bool command)
 {
 	struct watch *w = xcalloc(1, sizeof(*w));
@@ -227,6 +276,8 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 	if (err)
 		return err;
 	err = take_session(w, by_tid);
+	if (!err)
+		err = open_overhead(w);
 	if (err)
 		return err;
 	return enrich_session(w->enrich, w->session, opts->sample_hz != 0, opts->debuginfod);
@@ -360,7 +411,7 @@ int watch_start(struct watch *w, const struct target_list *targets)
 		err = move_records(w, w->window.begin_ns + ORDER_NS);
 	if (!err && !enrich_living(w->enrich))
 		err = fail_nothing(targets);
-	return err;
+	return err ? err : mind_overhead(w, overhead_start);
 }
 
 /* Losses are told when they grow, so that a trace which ends badly knows of them too. */
@@ -387,6 +438,8 @@ static int drain(struct watch *w)
 
 	if (!err)
 		err = enrich_tick(w->enrich);
+	if (!err)
+		err = mind_overhead(w, overhead_tick);
 	return err ? err : put_loss(w, false);
 }
 
@@ -395,6 +448,8 @@ static int left_ms(const struct watch *w)
 	uint64_t now = session_now_ns(), end = w->window.begin_ns + w->opts.duration_ns;
 	int pause = enrich_pause_ms(w->enrich);
 
+	if (w->overhead && overhead_pause_ms(w->overhead) < pause)
+		pause = overhead_pause_ms(w->overhead);
 	if (!w->opts.duration_ns)
 		return pause;
 	if (now >= end)
@@ -506,8 +561,8 @@ static void close_session(struct watch *w, bool keep)
 		enrich_close(w->enrich);
 	if (keep && w->opts.spare && session_again(w->session))
 		*w->opts.spare = w->session;
-	else
-		session_close(w->session);
+	else if (w->session)
+		session_leave(w->left = w->session);
 	w->session = NULL;
 }
 
@@ -531,13 +586,17 @@ int watch_stop(struct watch *w)
 
 	sleep_until(end);
 	look_at_machine(w);
-	err = enrich_mark(w->enrich, end);
+	err = mind_overhead(w, overhead_stop);
+	if (!err)
+		err = enrich_mark(w->enrich, end);
 	sleep_until(end + SESSION_AHEAD_NS);
 	session_end(w->session);
 	if (!err)
 		err = drain_last(w);
 	if (err >= 0)
 		err = session_sums(w->session, into_order, w);
+	if (!w->opts.spare)
+		session_leave(w->session); /* the target runs alone, names may take their time */
 	if (!err)
 		err = trace_order_flush(w->order);
 	if (!err)
@@ -554,7 +613,7 @@ int watch_stop(struct watch *w)
 	w->window.head.ts_ns = end;
 	if (!err)
 		err = take(w, &w->window.head);
-	close_session(w, !err); /* detached: from here on the target runs alone */
+	close_session(w, !err);
 	return err;
 }
 
@@ -627,6 +686,8 @@ void watch_close(struct watch *w)
 	if (!w)
 		return;
 	watch_abandon(w);
+	session_close(w->left);
+	overhead_free(w->overhead);
 	trace_order_free(w->order);
 	enrich_free(w->enrich);
 	model_free(w->model);

@@ -21,6 +21,7 @@ struct watch_opts {
 	const char *save;     /* trace file, NULL: none */
 	uint64_t ring_bytes;
 	uint64_t sample_hz; /* stacks a second of running or waiting, 0: none */
+	double max_overhead; /* share of the target's CPU time, 0: whatever it costs */
 	bool no_native, debuginfod;
 	bool no_children, prog_stats, verbose, quiet;
 	bool test_no_storage;
@@ -45,6 +46,9 @@ struct watch_opts {
 	{ "sample-rate", 0, OPT_CUSTOM, offsetof(type, watch.sample_hz), "N",                       \
 	  "stacks per second of running or waiting (0-10000, default 99)", "Session",        \
 	  watch_parse_rate },                                                                      \
+	{ "max-overhead", 0, OPT_CUSTOM, offsetof(type, watch.max_overhead), "PCT",                 \
+	  "leave out stacks, then events, above PCT of its CPU time (2%)", "Session",        \
+	  watch_parse_overhead },                                                                  \
 	{ "no-native", 0, OPT_FLAG, offsetof(type, watch.no_native), NULL,                         \
 	  "no native stacks, only those of Python", "Session", NULL },                             \
 	{ "debuginfod", 0, OPT_FLAG, offsetof(type, watch.debuginfod), NULL,                       \
@@ -63,6 +67,7 @@ extern const struct watch_opts watch_defaults;
 /* For the table. */
 int watch_parse_ring(const char *value, void *field);
 int watch_parse_rate(const char *value, void *field);
+int watch_parse_overhead(const char *value, void *field);
 
 /* -EINVAL and message if the options make no sense; fd: where a report without --to goes. */
 int watch_check(const struct watch_opts *opts, int fd);

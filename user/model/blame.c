@@ -247,3 +247,13 @@ void lock_finish(struct model *m, struct lock *l, uint64_t end)
 	lock_holder_on(m, l, end, end);
 	forget_pending(l);
 }
+
+void lock_suspend(struct model *m, struct lock *l, uint64_t ts)
+{
+	lock_finish(m, l, ts);
+	lock_hold(m, l, NULL, ts);
+	if (!l->gil)
+		return;
+	l->gil->free = false;
+	l->gil->holder_tstate = 0;
+}

@@ -60,5 +60,7 @@ void lock_learn_join(struct model *m, struct lock *l, uint64_t ts);
 
 /* The end of the window: what was not told by now never will be. */
 void lock_finish(struct model *m, struct lock *l, uint64_t end);
+/* Records of it end for some time: nobody has it, as far as is known. */
+void lock_suspend(struct model *m, struct lock *l, uint64_t ts);
 
 #endif

@@ -20,7 +20,7 @@ static void add_step(struct steps *s, size_t k, uint64_t ns)
 
 void level_close(const struct model *m, struct level *l, uint64_t ts)
 {
-	uint64_t ns = model_inside_ns(m, l->since_ns, ts);
+	uint64_t ns = model_detail_ns(m, l->since_ns, ts); /* one that is adopted late began before a gap */
 
 	if (ts > l->since_ns)
 		l->since_ns = ts;

@@ -29,6 +29,38 @@
 
 #define TIME_MAX (1ULL << 62) /* 146 years of uptime: no sum of two times overflows */
 
+/* --- gaps ------------------------------------------------------------------------------------- */
+
+/* Time of all gaps before ts. */
+static uint64_t gaps_before(const struct model *m, uint64_t ts)
+{
+	size_t low = 0, high = m->n_gaps;
+	const struct gap *g;
+
+	while (low < high) { /* the first one that begins at ts or later */
+		size_t mid = low + (high - low) / 2;
+
+		if (m->gaps[mid].begin_ns < ts)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (!low)
+		return 0;
+	g = &m->gaps[low - 1];
+	return g->before_ns + (ts < g->end_ns ? ts : g->end_ns) - g->begin_ns;
+}
+
+uint64_t model_detail_ns(const struct model *m, uint64_t from, uint64_t to)
+{
+	uint64_t ns = model_window_ns(m, from, to);
+
+	if (!m->n_gaps || !ns)
+		return ns;
+	from = from > model_begin_ns(m) ? from : model_begin_ns(m);
+	return ns - (gaps_before(m, from + ns) - gaps_before(m, from));
+}
+
 /* --- one handler a record kind --------------------------------------------------------------- */
 
 static void apply_task(struct model *m, const void *rec)
@@ -210,6 +242,62 @@ static void apply_stack(struct model *m, const void *rec)
 	sample_stack(m, rec);
 }
 
+static void apply_state(struct model *m, const void *rec)
+{
+	const struct wire_thread_state *r = rec;
+	struct thread *t = thread_get(m, r->head.tid, r->head.ts_ns);
+
+	if (t->start_ns && t->start_ns != r->start_ns)
+		return; /* it had this id before */
+	if (!t->process->pid && r->tgid)
+		thread_adopt(m, t, process_get(m, r->tgid, r->head.ts_ns));
+	t->start_ns = r->start_ns;
+	thread_resume(m, t, r);
+}
+
+/* What goes on ends here as it would at the end of the window; what comes later begins anew. */
+static void suspend(struct model *m, uint64_t ts)
+{
+	uint64_t before = m->n_gaps ? gaps_before(m, ts) : 0;
+	struct process *p;
+	struct thread *t;
+	struct lock *l;
+
+	DL_FOREACH(m->all_threads, t)
+	{
+		if (!t->dead)
+			thread_suspend(m, t, ts);
+	}
+	DL_FOREACH(m->locks, l) lock_suspend(m, l, ts);
+	level_close(m, &m->tree, ts);
+	DL_FOREACH(m->all_processes, p)
+	{
+		if (!p->ended && p->threads) /* else it has not begun */
+			level_close(m, &p->level, ts);
+	}
+	vec_push(m->gaps, m->n_gaps, m->cap_gaps) = (struct gap){ ts, UINT64_MAX, before };
+	m->detail_begin_ns = UINT64_MAX;
+}
+
+static void apply_detail(struct model *m, const void *rec)
+{
+	const struct wire_detail *r = rec;
+	uint64_t ts = m->now_ns; /* the record's, unless that is an impossible one */
+
+	if (r->on && m->detail_begin_ns == UINT64_MAX) {
+		m->gaps[m->n_gaps - 1].end_ns = ts;
+		m->detail_begin_ns = ts;
+	} else if (!r->on && m->detail_begin_ns != UINT64_MAX) {
+		suspend(m, ts);
+	}
+}
+
+static void apply_overhead(struct model *m, const void *rec)
+{
+	vec_push(m->overheads, m->n_overheads, m->cap_overheads) =
+		*(const struct wire_overhead *)rec;
+}
+
 /* It only asks user space for something. */
 static void apply_mapped(struct model *m, const void *rec)
 {
@@ -346,7 +434,8 @@ static void (*const handlers[WIRE_KIND_MAX])(struct model *m, const void *rec) =
 	[WIRE_FRAME] = apply_frame,   [WIRE_NAME] = apply_name,
 	[WIRE_MAPPED] = apply_mapped, [WIRE_OBJECT] = apply_object,
 	[WIRE_START_COSTS] = apply_start_costs, [WIRE_SPEED] = apply_speed,
-	[WIRE_MACHINE] = apply_machine,
+	[WIRE_MACHINE] = apply_machine, [WIRE_STATE] = apply_state,
+	[WIRE_DETAIL] = apply_detail,	   [WIRE_OVERHEAD] = apply_overhead,
 };
 
 /* --- life of a model ------------------------------------------------------------------------- */
@@ -431,5 +520,7 @@ void model_free(struct model *m)
 	DL_FOREACH_SAFE(m->all_processes, p, next_process) process_free(p);
 	level_free(&m->tree);
 	free(m->progs);
+	free(m->gaps);
+	free(m->overheads);
 	free(m);
 }

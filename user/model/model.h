@@ -384,6 +384,12 @@ struct phase {
 	uint64_t gil_ns;			      /* part of waiting_ns */
 };
 
+/* Records of single events were left out on purpose, see wire_detail. */
+struct gap {
+	uint64_t begin_ns, end_ns; /* end: UINT64_MAX, as long as it goes on */
+	uint64_t before_ns;	   /* length of all gaps before it */
+};
+
 struct model {
 	struct wire_host host;
 	struct wire_window window;
@@ -426,6 +432,11 @@ struct model {
 	struct wire_start_costs start_costs; /* head.kind 0: not measured */
 	struct wire_speed speeds[MODEL_MAX_SPEEDS]; /* [0]: of one thread */
 	struct timeline *timeline; /* NULL: not asked for */
+	struct gap *gaps; /* in order */
+	size_t n_gaps, cap_gaps;
+	uint64_t detail_begin_ns; /* nothing counts before it: 0, the end of the last gap, or UINT64_MAX */
+	struct wire_overhead *overheads;
+	size_t n_overheads, cap_overheads;
 	uint64_t records;
 };
 
@@ -450,7 +461,7 @@ static inline uint64_t model_end_ns(const struct model *m)
 }
 
 /* Part of [from, to) inside the window. */
-static inline uint64_t model_inside_ns(const struct model *m, uint64_t from, uint64_t to)
+static inline uint64_t model_window_ns(const struct model *m, uint64_t from, uint64_t to)
 {
 	uint64_t begin = model_begin_ns(m), end = model_end_ns(m);
 
@@ -459,6 +470,24 @@ static inline uint64_t model_inside_ns(const struct model *m, uint64_t from, uin
 	if (to < end)
 		end = to;
 	return end > begin ? end - begin : 0;
+}
+
+/* ... and not in a gap: what of it records tell. */
+uint64_t model_detail_ns(const struct model *m, uint64_t from, uint64_t to);
+
+/*
+ * The same of something that goes on just now, from on: whatever began before a gap was closed at its
+ * begin.
+ */
+static inline uint64_t model_inside_ns(const struct model *m, uint64_t from, uint64_t to)
+{
+	return model_window_ns(m, from > m->detail_begin_ns ? from : m->detail_begin_ns, to);
+}
+
+/* Is ts such a time? */
+static inline bool model_inside(const struct model *m, uint64_t ts)
+{
+	return ts >= model_begin_ns(m) && ts < model_end_ns(m) && ts >= m->detail_begin_ns;
 }
 
 #endif

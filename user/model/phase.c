@@ -27,6 +27,7 @@ void phase_add(struct model *m, enum level_part part, bool gil, uint64_t from, u
 	uint64_t begin = model_begin_ns(m), end = model_end_ns(m);
 
 	from = from > begin ? from : begin;
+	from = from > m->detail_begin_ns ? from : m->detail_begin_ns;
 	to = to < end ? to : end;
 	if (part == PART_NONE || to <= from || !m->have_window)
 		return;

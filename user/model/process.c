@@ -101,7 +101,7 @@ void process_fold_thread(const struct model *m, struct process *p, const struct 
 	else
 		for (int i = 0; i < WIRE_STATES; i++)
 			p->folded_sums.state_ns[i] += t->state_ns[i];
-	p->folded_life_ns += model_inside_ns(m, t->begin_ns, t->end_ns);
+	p->folded_life_ns += model_window_ns(m, t->begin_ns, t->end_ns);
 	for (int i = 0; i < CLASS_COUNT; i++)
 		p->folded_class_ns[i] += t->folded_ns[i];
 	p->folded_threads++;

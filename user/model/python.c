@@ -127,7 +127,7 @@ static void ready_done(struct model *m, struct thread *t, struct lock *l, uint64
 	uint64_t since = r->since_ns;
 
 	*r = (struct ready){ 0 };
-	if (!l || ts < since || since < model_begin_ns(m) || ts >= model_end_ns(m))
+	if (!l || ts < since || !model_inside(m, since) || ts >= model_end_ns(m))
 		return;
 	hist_add(&l->gil->ready, ts - since);
 	if (ts - since > l->gil->ready_max_ns)

@@ -23,7 +23,7 @@ static void sample_cpu(struct model *m, struct thread *t, const struct wire_samp
 	bool with_gil = r->flags & WIRE_SAMPLE_GIL;
 
 	m->sample_ns = r->weight_ns;
-	if (r->head.ts_ns >= model_begin_ns(m) && r->head.ts_ns < model_end_ns(m)) {
+	if (model_inside(m, r->head.ts_ns)) {
 		t->python.cpu_ns[with_gil] += r->weight_ns;
 		site_of_thread(m, t, with_gil, stack, r->weight_ns);
 	}

@@ -307,6 +307,36 @@ void thread_finish(struct model *m, struct thread *t, uint64_t end)
 	t->end_ns = end;
 }
 
+void thread_suspend(struct model *m, struct thread *t, uint64_t ts)
+{
+	enum level_part was = thread_leave(m, t, ts);
+
+	wait_finish(m, t, ts);
+	t->wait = (struct wait){ 0 };
+	t->look = (struct look){ 0 };
+	t->early = (struct wire_wake){ 0 };
+	t->dropped = NULL;
+	t->drop_ns = 0;
+	t->python.held = NULL;
+	t->python.held_stack = NULL;
+	t->python.ready = (struct ready){ 0 };
+	thread_begin(m, t, was, WIRE_UNKNOWN);
+}
+
+void thread_resume(struct model *m, struct thread *t, const struct wire_thread_state *r)
+{
+	enum level_part was;
+
+	if (t->state == r->state || t->since_ns > r->head.ts_ns)
+		return; /* a record has told it, or what came after it */
+	was = thread_leave(m, t, r->head.ts_ns);
+	if (r->flags & WIRE_STATE_BLOCK) {
+		wait_sleep(m, t, &r->block, false, t->since_ns);
+		t->wait.carried = true;
+	}
+	thread_begin(m, t, was, r->state);
+}
+
 /* Add a dead thread to its process and free it: there are too many of them. */
 static void thread_fold(struct model *m, struct thread *t)
 {
@@ -321,13 +351,13 @@ static void thread_fold(struct model *m, struct thread *t)
 
 void thread_settle_dead(struct model *m, struct thread *t)
 {
-	uint64_t life = model_inside_ns(m, t->begin_ns, t->end_ns);
+	uint64_t life = model_window_ns(m, t->begin_ns, t->end_ns);
 	bool many_threads = m->n_dead_threads > MODEL_MAX_DEAD_THREADS;
 	bool many_processes = m->n_dead_processes > MODEL_MAX_DEAD_PROCESSES;
 	struct process *p = t->process;
 
 	if (!(many_threads || (many_processes && p->ended && p->threads == 1)) ||
-	    life >= model_inside_ns(m, model_begin_ns(m), m->now_ns) / 100)
+	    life >= model_window_ns(m, model_begin_ns(m), m->now_ns) / 100)
 		return;
 	thread_forget(m, t);
 	thread_fold(m, t);

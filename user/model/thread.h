@@ -67,6 +67,13 @@ void thread_renumber(struct model *m, struct thread *t, uint32_t tid);
  */
 void thread_settle_dead(struct model *m, struct thread *t);
 
+/*
+ * From ts on there are no records of what it does; they come again, and it is in this state.  In between
+ * its state is WIRE_UNKNOWN unless something is told all the same.
+ */
+void thread_suspend(struct model *m, struct thread *t, uint64_t ts);
+void thread_resume(struct model *m, struct thread *t, const struct wire_thread_state *r);
+
 /* The window ends while it lives. */
 void thread_finish(struct model *m, struct thread *t, uint64_t end);
 

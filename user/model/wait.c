@@ -305,7 +305,7 @@ static void account(struct model *m, struct thread *t, uint64_t ns)
 		account_gil(l->gil, w, ns);
 	if (ns > l->max_ns)
 		l->max_ns = ns;
-	if (w->carried || w->begin_ns < model_begin_ns(m))
+	if (w->carried || !model_inside(m, w->begin_ns))
 		l->carried++;
 }
 
@@ -347,7 +347,7 @@ void wait_close(struct model *m, struct thread *t)
 	w->phase = WAIT_NONE;
 	note_taken(m, t);
 	python_waited(m, t, w->lock, w->end_ns);
-	if (w->end_ns <= model_begin_ns(m) || w->begin_ns >= model_end_ns(m))
+	if (w->end_ns <= model_begin_ns(m) || w->end_ns <= m->detail_begin_ns || w->begin_ns >= model_end_ns(m))
 		return;
 	ns = model_inside_ns(m, w->begin_ns, w->end_ns);
 	if (w->end_ns >= model_end_ns(m)) { /* ended after the window: open at its end */
@@ -382,9 +382,7 @@ void wait_finish(struct model *m, struct thread *t, uint64_t end)
 
 static void count_result(struct model *m, struct lock *l, const struct wire_futex *f)
 {
-	bool inside = f->head.ts_ns >= model_begin_ns(m) && f->head.ts_ns < model_end_ns(m);
-
-	if (!inside)
+	if (!model_inside(m, f->head.ts_ns))
 		return;
 	if (f->flags & WIRE_FUTEX_BLOCKED)
 		l->calls++;
@@ -473,7 +471,8 @@ static void wait_returned(struct model *m, struct thread *t, const struct wire_f
 		l = w->lock; /* a requeue may have moved it, the wait is still for this one */
 		lock_learn_join(m, l, ts);
 		count_result(m, l, f);
-		if (!w->calls && f->enter_ns && f->enter_ns < w->begin_ns)
+		if (!w->calls && f->enter_ns && f->enter_ns < w->begin_ns &&
+		    f->enter_ns >= m->detail_begin_ns)
 			w->begin_ns = f->enter_ns;
 		w->calls++;
 		w->phase = WAIT_RETURNED;
@@ -514,7 +513,7 @@ static void wake_call(struct model *m, struct thread *t, const struct wire_futex
 		return;
 	if (!l)
 		l = lock_find(m, t->process, f->addr, f->op, 0);
-	if (f->head.ts_ns >= model_begin_ns(m) && f->head.ts_ns < model_end_ns(m)) {
+	if (model_inside(m, f->head.ts_ns)) {
 		l->wakes += woke;
 		l->empty_wakes += !woke && f->ret == 0;
 	}

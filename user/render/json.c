@@ -56,6 +56,7 @@ static void write_parallelism(struct json_writer *w, const struct report_paralle
 {
 	static const struct json_field fields[] = {
 		F(F_U64, report_parallelism, wall_ns),
+		F(F_U64, report_parallelism, gap_ns),
 		F(F_U64, report_parallelism, on_cpu_ns),
 		F(F_DOUBLE, report_parallelism, average),
 		F(F_DOUBLE, report_parallelism, demand),
@@ -389,6 +390,39 @@ static void write_quality(struct json_writer *w, const struct report_quality *q)
 	jsonw_close(w, '}');
 }
 
+static void write_overhead(struct json_writer *w, const struct report_overhead *o)
+{
+	static const struct json_field fields[] = {
+		F(F_DOUBLE, report_overhead, budget),
+		F(F_DOUBLE, report_overhead, mean),
+		F(F_DOUBLE, report_overhead, max),
+		F(F_DOUBLE, report_overhead, machine),
+		F(F_DOUBLE, report_overhead, least_cpus),
+		F(F_U64, report_overhead, bpf_ns),
+		F(F_U64, report_overhead, reader_ns),
+		F(F_U64, report_overhead, target_ns),
+		F(F_U64, report_overhead, detail_ns),
+		F(F_BOOL, report_overhead, exceeded),
+		F(F_DOUBLE, report_overhead, least),
+	};
+	static const struct json_field step[] = {
+		F(F_U64, report_reduction, at_ns),
+		F(F_U32, report_reduction, divisor),
+		F(F_DOUBLE, report_reduction, detail),
+		F(F_DOUBLE, report_reduction, cost),
+	};
+
+	if (!o) {
+		jsonw_null(w, "overhead");
+		return;
+	}
+	jsonw_open(w, "overhead", '{');
+	jsonf_fields(w, fields, N_OF(fields), o);
+	WRITE_ARRAY(w, "steps", step, o->steps, o->n_steps);
+	jsonw_u64(w, "all_steps", o->all_steps);
+	jsonw_close(w, '}');
+}
+
 /* --- metrics --------------------------------------------------------------------------------- */
 
 static void write_metric(struct json_writer *w, const struct metric *m)
@@ -467,6 +501,7 @@ void render_json(struct buf *out, const struct report *r, const struct render_op
 	WRITE_ARRAY(&w, "phases", phase, r->phases, r->n_phases);
 	write_metrics(&w, r->metrics);
 	write_quality(&w, &r->quality);
+	write_overhead(&w, r->overhead);
 	json_prediction(&w, r->prediction);
 	jsonw_close(&w, '}');
 	buf_puts(out, "\n");

@@ -27,7 +27,7 @@ static void flow_part(struct text_flow *f, const char *lead, uint64_t ns, uint64
 static void print_hands(struct text *t, const struct report_gil *g, int indent)
 {
 	struct text_flow f = { .t = t, .indent = indent, .hang = 2 };
-	double secs = (double)t->r->window_ns / 1e9, rate = unit_ratio((double)g->handoffs, secs);
+	double secs = (double)(t->r->window_ns - t->r->par.gap_ns) / 1e9, rate = unit_ratio((double)g->handoffs, secs);
 
 	text_flow(&f, "handed over %s time%s (%s /s)", unit_count(g->handoffs).s,
 		  g->handoffs == 1 ? "" : "s",

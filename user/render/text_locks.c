@@ -55,10 +55,16 @@ static void make_locked_at(struct buf *out, const struct text *t, const struct r
 	text_locked_at(out, t, p, width - (int)out->len);
 }
 
+/* Thread time that records tell of. */
+static uint64_t told_ns(const struct text *t)
+{
+	return (uint64_t)((double)t->r->budget.total_ns / report_scale(t->r));
+}
+
 static void print_title(struct text *t, const struct report_lock *l, const struct report_gil *g,
 			int indent)
 {
-	struct unit_text share = unit_share(l->wait_ns, t->r->budget.total_ns);
+	struct unit_text share = unit_share(l->wait_ns, told_ns(t));
 	struct buf name = { 0 }, at = { 0 };
 	char tail[80], id[16];
 	int room, used, at_used;
@@ -112,6 +118,7 @@ static void print_numbers(struct text *t, const struct report_lock *l, const str
 			  int indent)
 {
 	struct text_flow f = { .t = t, .indent = indent };
+	bool gaps = t->r->par.gap_ns;
 
 	text_flow(&f, "waits %s%s", unit_count(l->waits).s, l->waits ? "" : " (none has ended)");
 	text_flow(&f, "total %s", unit_ns(l->wait_ns).s);
@@ -123,13 +130,14 @@ static void print_numbers(struct text *t, const struct report_lock *l, const str
 	}
 	text_flow_end(&f);
 	text_flow(&f, "waiters %s (%s on average, at most %s at once)", unit_count(l->waiters).s,
-		  unit_decimal(unit_ratio((double)l->wait_ns, (double)t->r->window_ns), 2).s,
+		  unit_decimal(unit_ratio((double)l->wait_ns, (double)(t->r->window_ns - t->r->par.gap_ns)), 2).s,
 		  unit_count(l->max_waiting).s);
 	text_flow(&f, "blocked %s", unit_ns(l->blocked_ns).s);
 	if (l->delay_ns && !g) /* one of the parts of a GIL's waiting */
 		text_flow(&f, "ready, but no CPU free %s", unit_ns(l->delay_ns).s);
-	flow_count(&f, "still waiting at the end", l->open, "");
-	flow_count(&f, "waiting before the window", l->carried, "");
+	flow_count(&f, gaps ? "still waiting when records ended" : "still waiting at the end", l->open, "");
+	flow_count(&f, gaps ? "waiting before they began" : "waiting before the window", l->carried,
+		   "");
 	if (l->waits && l->calls > l->waits)
 		text_flow(&f, "futex calls %s (%s per wait)", unit_count(l->calls).s,
 			  unit_decimal((double)l->calls / (double)l->waits, 1).s);
@@ -317,7 +325,7 @@ static void lock_pid_cell(struct buf *out, const struct text *t, const void *row
 
 static void lock_share_cell(struct buf *out, const struct text *t, const void *row)
 {
-	text_share_cell(out, ((const struct report_lock *)row)->wait_ns, t->r->budget.total_ns);
+	text_share_cell(out, ((const struct report_lock *)row)->wait_ns, told_ns(t));
 }
 
 #define COUNT_CELL(name, member)                                                                   \
@@ -410,7 +418,7 @@ static const struct text_column lock_columns[] = {
 static bool deserves_block(const struct text *t, const struct report_lock *l, size_t blocks,
 			   bool contention)
 {
-	double share = unit_ratio((double)l->wait_ns, (double)t->r->budget.total_ns);
+	double share = unit_ratio((double)l->wait_ns, (double)told_ns(t));
 
 	if (blocks == 0)
 		return true;
@@ -422,7 +430,7 @@ static void print_rest(struct text *t, size_t n, uint64_t wait_ns)
 	if (n)
 		text_wrapf(t, TEXT_PLAIN, 2, "... and %s more, %s in total (%s of all thread time)",
 			   unit_count(n).s, unit_ns(wait_ns).s,
-			   unit_share(wait_ns, t->r->budget.total_ns).s);
+			   unit_share(wait_ns, told_ns(t)).s);
 }
 
 /* What was only woken, and by nobody's wait, says nothing. */

@@ -43,8 +43,9 @@ static void print_averages(struct text *t)
 		  why_len ? ")" : "", limited ? ", used to " : "",
 		  limited ? unit_percent(p->average / p->ceiling).s : "");
 	text_fact(t, TEXT_PLAIN, "serial", FACT_INDENT,
-		  "%s of the window (%s): one thread on CPU while others waited for a lock",
-		  unit_share(p->serial_ns, p->wall_ns).s, unit_ns(p->serial_ns).s);
+		  "%s of the %s (%s): one thread on CPU while others waited for a lock",
+		  unit_share(p->serial_ns, p->wall_ns - p->gap_ns).s,
+		  p->gap_ns ? "time with detail" : "window", unit_ns(p->serial_ns).s);
 }
 
 struct level {
@@ -104,7 +105,7 @@ static bool is_open_ended(size_t k)
 
 static void print_level_half(struct text *t, uint64_t ns, int cells, bool last)
 {
-	uint64_t wall_ns = t->r->par.wall_ns;
+	uint64_t wall_ns = t->r->par.wall_ns - t->r->par.gap_ns;
 	int used;
 
 	buf_printf(t->out, "%8s %11s  ", unit_share(ns, wall_ns).s, unit_ns(ns).s);
@@ -304,7 +305,9 @@ void text_phases(struct text *t)
 		n = (size_t)t->width - 46;
 	if (n > PHASE_COLUMNS)
 		n = PHASE_COLUMNS;
-	snprintf(note, sizeof(note), "%zu slices of %s", n, unit_ns(r->window_ns / n).s);
+	snprintf(note, sizeof(note), "%zu slices of %s%s", n,
+		 unit_ns((r->window_ns - r->par.gap_ns) / n).s,
+		 r->par.gap_ns ? ", those with detail" : "");
 	text_heading(t, "OVER TIME", note);
 	for (size_t l = 0; l < N_OF(lines); l++) {
 		double max = 0, scale;

@@ -170,6 +170,50 @@ static void print_cost(struct text *t)
 	text_flow_end(&f);
 }
 
+static void print_step(struct text_flow *f, const struct report_reduction *s)
+{
+	struct buf what = { 0 };
+
+	if (!s->divisor)
+		buf_puts(&what, "no stacks");
+	else if (s->divisor == 1)
+		buf_puts(&what, "all stacks");
+	else
+		buf_printf(&what, "1 stack of %u", s->divisor);
+	if (s->detail <= 0)
+		buf_puts(&what, ", sums only");
+	else if (s->detail < 1)
+		buf_printf(&what, ", single events in %s of the time", unit_percent(s->detail).s);
+	text_flow(f, "after %s (%s): %s", unit_ns(s->at_ns).s, unit_percent(s->cost).s, what.data);
+	buf_free(&what);
+}
+
+static void print_overhead(struct text *t)
+{
+	const struct report_overhead *o = t->r->overhead;
+	struct text_flow f = { .t = t, .indent = 2, .hang = 2 };
+
+	if (!o)
+		return;
+	text_flow(&f, "budget %s of the target's CPU time: %s on average, %s at most",
+		  unit_percent(o->budget).s, unit_percent(o->mean).s, unit_percent(o->max).s);
+	text_flow(&f, "%s of all CPUs", unit_percent(o->machine).s);
+	text_flow(&f, "BPF programs %s, reader %s", unit_ns(o->bpf_ns).s, unit_ns(o->reader_ns).s);
+	text_flow_end(&f);
+	f = (struct text_flow){ .t = t, .indent = 4 };
+	for (size_t i = 0; i < o->n_steps; i++)
+		print_step(&f, &o->steps[i]);
+	if (o->all_steps > o->n_steps)
+		text_flow(&f, "%s more changes", unit_count(o->all_steps - o->n_steps).s);
+	if (!o->all_steps)
+		text_flow(&f, "nothing had to be left out");
+	text_flow_end(&f);
+	if (o->exceeded)
+		text_wrapf(t, TEXT_WARN, 4,
+			   "more than the budget: sums alone cost %s of the target's CPU time",
+			   unit_percent(o->least).s);
+}
+
 /* --- BPF programs ---------------------------------------------------------------------------- */
 
 static void prog_name_cell(struct buf *out, const struct text *t, const void *row)
@@ -253,13 +297,15 @@ void text_quality(struct text *t)
 	print_losses(t);
 	text_flow(&f, "time unaccounted for %s (%s)", unit_ns(q->residual_ns).s,
 		  unit_share(q->residual_ns, t->r->budget.total_ns).s);
-	text_flow(&f, "records and kernel sums differ by %s (%s)", unit_ns(q->disagreement_ns).s,
+	text_flow(&f, "records%s and kernel sums differ by %s (%s)",
+		  t->r->par.gap_ns ? ", where there are some," : "", unit_ns(q->disagreement_ns).s,
 		  unit_share(q->disagreement_ns, t->r->budget.total_ns).s);
 	text_flow_end(&f);
 	print_samples(t);
 	print_stacks(t);
 	print_tables(t);
 	print_cost(t);
+	print_overhead(t);
 	if (q->prog_times && q->n_progs)
 		print_progs(t);
 }

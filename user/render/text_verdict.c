@@ -228,6 +228,13 @@ static void print_cautions(struct text *t)
 {
 	const struct report_quality *q = &t->r->quality;
 
+	if (t->r->par.gap_ns)
+		text_wrapf(t, TEXT_WARN, 0,
+			   "Detail for %s of %s, to keep to --max-overhead%s%s: locks and threads at "
+			   "once are of that part, totals per thread of all of it.",
+			   unit_ns(t->r->par.wall_ns - t->r->par.gap_ns).s,
+			   unit_ns(t->r->par.wall_ns).s, t->r->overhead ? " " : "",
+			   t->r->overhead ? unit_percent(t->r->overhead->budget).s : "");
 	if (t->r->truncated)
 		text_wrapf(t, TEXT_WARN, 0,
 			   "Caution: the trace ends before its window was closed; "

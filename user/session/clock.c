@@ -4,6 +4,7 @@
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@
 struct clock {
 	struct bpf_link **links;
 	size_t n, cap;
+	int *fds; /* of the perf events; they belong to the links */
+	size_t n_fds, cap_fds;
 };
 
 static int open_clock(int cpu, uint64_t period_ns)
@@ -52,6 +55,7 @@ static int start(struct clock *c, struct bpf_program *prog, uint64_t period_ns)
 				    strerror(errno));
 		}
 		vec_push(c->links, c->n, c->cap) = link;
+		vec_push(c->fds, c->n_fds, c->cap_fds) = fd;
 	}
 	return 0;
 }
@@ -68,6 +72,15 @@ int clock_start(struct clock **ret, struct bpf_program *prog, uint64_t period_ns
 	return err;
 }
 
+void clock_period(struct clock *c, uint64_t period_ns)
+{
+	for (size_t i = 0; i < c->n_fds; i++) {
+		if (period_ns)
+			ioctl(c->fds[i], PERF_EVENT_IOC_PERIOD, &period_ns);
+		ioctl(c->fds[i], period_ns ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0);
+	}
+}
+
 void clock_stop(struct clock *c)
 {
 	if (!c)
@@ -75,5 +88,6 @@ void clock_stop(struct clock *c)
 	for (size_t i = 0; i < c->n; i++)
 		bpf_link__destroy(c->links[i]);
 	free(c->links);
+	free(c->fds);
 	free(c);
 }

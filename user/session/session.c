@@ -3,6 +3,8 @@
  * session.c - loads the collector, attaches it, moves its records out; see session.h.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +33,7 @@
 enum {
 	ITER_ATTACH,
 	ITER_SUMS,
+	ITER_STATES,
 };
 
 #define MAX_LINKS (CALLS_LINKS + 16) /* the others: one each */
@@ -46,7 +49,7 @@ struct session {
 	struct clock *clock;   /* NULL: no stacks of what runs */
 	struct calls calls;
 	struct bpf_link *links[MAX_LINKS];
-	size_t n_links;
+	size_t n_links, n_calls; /* those of calls.h come first */
 	struct bpf_link *iter;
 	struct wire_config config;
 	uint64_t received;
@@ -55,8 +58,11 @@ struct session {
 	bool stacks;		  /* of anything */
 	struct wire_loss base;	  /* counted before the present window, see session_again() */
 	uint64_t *base_misses;	  /* of each program; NULL: none */
-	int stats_fd;
+	int stats_fd;	 /* -1: programs are not timed */
+	bool prog_stats; /* they are all the time */
 	int wake_fd; /* epoll; see open_wake() */
+	bool leaving; /* the first n_calls links belong to this thread: session_leave() */
+	pthread_t leaver;
 	/* the sink of the drain that is going on */
 	trace_sink sink;
 	void *sink_ctx;
@@ -107,6 +113,7 @@ static void configure(struct session *s, const struct session_opts *opts)
 	rings_choose(opts->ring_bytes ? opts->ring_bytes : 8 << 20, &s->config, skel->maps.rings,
 		     skel->maps.ring_blocks);
 	memcpy((void *)&skel->rodata->config, &s->config, sizeof(s->config));
+	skel->bss->sample_every_ns = opts->sample_ns;
 	bpf_program__set_autoload(skel->progs.on_sample, opts->sample_ns != 0);
 	skel->rodata->has_prev_state = s->probe.prev_state;
 	skel->rodata->preemptible = s->probe.preemptible;
@@ -124,6 +131,7 @@ static int attach_all(struct session *s)
 	struct bpf_program *prog;
 	int err = calls_attach(&s->calls, s->skel->obj, s->links, &s->n_links);
 
+	s->n_calls = s->n_links;
 	if (err)
 		return fail_load(err, "cannot attach to a system call tracepoint");
 	bpf_object__for_each_program(prog, s->skel->obj) {
@@ -222,9 +230,10 @@ static int load(struct session *s, const struct session_opts *opts)
 		return fail_load(err, CANNOT_LOAD);
 	s->skel->bss->attaching = true;
 	if (opts->prog_stats) {
-		s->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-		if (s->stats_fd < 0)
-			return fail_load(-errno, "cannot enable the kernel's BPF statistics");
+		err = session_timing(s, true);
+		if (err)
+			return err;
+		s->prog_stats = true;
 	}
 	s->pythons = pythons_new(s->skel->maps.pythons, s->skel->maps.python_of,
 				 &s->skel->bss->news_generation);
@@ -371,6 +380,66 @@ uint64_t session_disarm(struct session *s)
 		       : set_ahead(&s->skel->data->window_end_ns);
 }
 
+/*
+ * Both times are there before the one that matters has come, see set_ahead(): while one of them changes
+ * the other keeps things as they are.
+ */
+uint64_t session_detail(struct session *s, bool on)
+{
+	__u64 *ahead = on ? &s->skel->bss->detail_from_ns : &s->skel->data->detail_until_ns;
+	__u64 *other = on ? &s->skel->data->detail_until_ns : &s->skel->bss->detail_from_ns;
+	uint64_t chosen;
+
+	do {
+		chosen = set_ahead(ahead);
+		__atomic_store_n(other, on ? ~0ULL : 0, __ATOMIC_SEQ_CST);
+	} while (session_now_ns() >= chosen && on);
+	return chosen;
+}
+
+int session_states(struct session *s, trace_sink sink, void *ctx)
+{
+	return run_iterator(s, ITER_STATES, sink, ctx);
+}
+
+void session_sample(struct session *s, uint64_t sample_ns)
+{
+	s->skel->bss->sample_every_ns = sample_ns;
+	if (s->clock)
+		clock_period(s->clock, sample_ns);
+}
+
+int session_timing(struct session *s, bool on)
+{
+	if (s->prog_stats || on == (s->stats_fd >= 0))
+		return 0;
+	if (on)
+		s->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	else
+		close(s->stats_fd);
+	if (on && s->stats_fd < 0)
+		return fail_load(-errno, "cannot enable the kernel's BPF statistics");
+	if (!on)
+		s->stats_fd = -1;
+	return 0;
+}
+
+uint64_t session_run_ns(const struct session *s)
+{
+	struct bpf_program *prog;
+	uint64_t ns = 0;
+
+	bpf_object__for_each_program(prog, s->skel->obj) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+
+		if (bpf_program__fd(prog) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+			ns += info.run_time_ns;
+	}
+	return ns;
+}
+
 /* On a busy machine a dying thread may wait for its last stay on a CPU. */
 #define DYING_TRIES 200
 #define DYING_PAUSE_US 1000
@@ -487,8 +556,8 @@ int session_progs(const struct session *s, trace_sink sink, void *ctx)
 			continue;
 		snprintf(rec.name, sizeof(rec.name), "%s", bpf_program__name(prog));
 		rec.head.ts_ns = session_now_ns();
-		rec.runs = info.run_cnt;
-		rec.run_ns = info.run_time_ns;
+		rec.runs = s->prog_stats ? info.run_cnt : 0; /* some of the time says little */
+		rec.run_ns = s->prog_stats ? info.run_time_ns : 0;
 		rec.misses = info.recursion_misses - before;
 		rec.insns = info.verified_insns;
 		err = sink(ctx, &rec.head);
@@ -594,14 +663,53 @@ bool session_again(struct session *s)
 	return true;
 }
 
+/*
+ * Of each program at a system call the kernel waits until nobody can be in it, then until nobody can be
+ * in its tracepoint: some 72 ms, one after the other.
+ */
+static void *detach_calls(void *arg)
+{
+	struct session *s = arg;
+
+	while (s->n_calls)
+		bpf_link__destroy(s->links[--s->n_calls]);
+	return NULL;
+}
+
+/* All others; it does not take long. */
+static void detach_others(struct session *s)
+{
+	while (s->n_links > s->n_calls)
+		bpf_link__destroy(s->links[--s->n_links]);
+	bpf_link__destroy(s->iter);
+	s->iter = NULL;
+	clock_stop(s->clock);
+	s->clock = NULL;
+}
+
+void session_leave(struct session *s)
+{
+	sigset_t all, before;
+
+	if (s->leaving)
+		return;
+	s->skel->bss->detached = true;
+	detach_others(s);
+	sigfillset(&all); /* signals are for the others */
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	s->leaving = !pthread_create(&s->leaver, NULL, detach_calls, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 void session_close(struct session *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->n_links; i++)
-		bpf_link__destroy(s->links[i]);
-	bpf_link__destroy(s->iter);
-	clock_stop(s->clock);
+	if (s->leaving)
+		pthread_join(s->leaver, NULL);
+	else
+		detach_others(s);
+	detach_calls(s);
 	pythons_free(s->pythons);
 	tables_free(s->tables);
 	rings_close(s->rings);

@@ -4,7 +4,7 @@
  * close.  The only code that knows libbpf.
  *
  *	session_open ─► session_target… ─► session_snapshot ─► session_arm
- *	   ─► session_drain… ─► session_disarm ─► session_drain, session_sums ─► session_close
+ *	   ─► session_drain… ─► session_disarm ─► session_drain, session_sums ─► session_leave ─► session_close
  *	      (or session_again, and from session_target on once more)
  *
  * Nothing is pinned: all kernel objects belong to file descriptors and go with the process.
@@ -80,6 +80,21 @@ int session_drain(struct session *s, trace_sink sink, void *ctx);
 /* Exact sums of all living threads as they stand, as WIRE_SUMS records. */
 int session_sums(struct session *s, trace_sink sink, void *ctx);
 
+/*
+ * Records of single events (WIRE_SWITCH, WIRE_WAKE, WIRE_FUTEX, WIRE_WORD) end a moment from now, or begin
+ * again; sums go on.  Returns when.  From the begin on session_states() tells how the threads stand.
+ */
+uint64_t session_detail(struct session *s, bool on);
+int session_states(struct session *s, trace_sink sink, void *ctx);
+/* A stack for so much time, a multiple of what the session was opened with; 0: none for now. */
+void session_sample(struct session *s, uint64_t sample_ns);
+/*
+ * Have the kernel time the programs, or not any more; 0, or -errno and message.  Their run time since they
+ * were loaded, as far as they were timed.
+ */
+int session_timing(struct session *s, bool on);
+uint64_t session_run_ns(const struct session *s);
+
 /* Cumulative counters; fills those that the session knows. */
 void session_losses(const struct session *s, struct wire_loss *ret);
 /* One WIRE_PROG record a program. */
@@ -96,6 +111,13 @@ void session_memory(const struct session *s, __u64 *ret_maps_kib, __u64 *ret_rin
  */
 bool session_again(struct session *s);
 
+/*
+ * The target is let alone: no program does anything for it any more.  Those at system calls are detached
+ * by a thread, which takes the kernel some 0.8 s; until then they are called, and system calls take the
+ * kernel's slower path.  What was counted can still be asked for;
+ * session_close() waits for the thread.
+ */
+void session_leave(struct session *s);
 void session_close(struct session *s);
 
 /* A program that every session loads, as it was compiled. */

@@ -216,6 +216,20 @@ static const struct field mapped_fields[] = {
 	FIELD(wire_mapped, astray, FIELD_UINT),
 };
 
+static const struct field state_fields[] = {
+	FIELD(wire_thread_state, tgid, FIELD_UINT),
+	FIELD(wire_thread_state, start_ns, FIELD_UINT),
+	ENUM(wire_thread_state, state, state_names),
+	FIELD(wire_thread_state, cpu, FIELD_UINT),
+	FIELD(wire_thread_state, flags, FIELD_HEX),
+	BLOCK(wire_thread_state, WIRE_STATE_BLOCK),
+	IF(wire_thread_state, block.aux, FIELD_UINT, WIRE_STATE_BLOCK, 0),
+};
+
+static const struct field detail_fields[] = {
+	FIELD(wire_detail, on, FIELD_UINT),
+};
+
 static const struct field host_fields[] = {
 	FIELD(wire_host, kernel, FIELD_STRING),
 	FIELD(wire_host, version, FIELD_STRING),
@@ -334,6 +348,16 @@ static const struct field machine_fields[] = {
 	FIELD(wire_machine, cpus, FIELD_UINT),
 };
 
+static const struct field overhead_fields[] = {
+	FIELD(wire_overhead, begin_ns, FIELD_UINT),
+	FIELD(wire_overhead, bpf_ns, FIELD_UINT),
+	FIELD(wire_overhead, reader_ns, FIELD_UINT),
+	FIELD(wire_overhead, target_ns, FIELD_UINT),
+	FIELD(wire_overhead, budget_ppm, FIELD_UINT),
+	FIELD(wire_overhead, sample_divisor, FIELD_UINT),
+	FIELD(wire_overhead, detail_ppm, FIELD_UINT),
+};
+
 #define ROW(text, type, table)                                                                     \
 	.name = (text), .size = sizeof(struct type), .fields = (table), .n_fields = COUNT(table)
 #define ROW_BLOCK(type, flag)                                                                      \
@@ -358,6 +382,9 @@ static const struct kind kinds[WIRE_KIND_MAX] = {
 			 .count = offsetof(struct wire_stack, n), .items_max = WIRE_FRAMES_MAX,
 			 .item = sizeof(struct wire_frame_id) },
 	[WIRE_MAPPED] = { ROW("mapped", wire_mapped, mapped_fields) },
+	[WIRE_STATE] = { ROW("state", wire_thread_state, state_fields),
+			 ROW_BLOCK(wire_thread_state, WIRE_STATE_BLOCK) },
+	[WIRE_DETAIL] = { ROW("detail", wire_detail, detail_fields) },
 	[WIRE_HOST] = { ROW("host", wire_host, host_fields) },
 	[WIRE_WINDOW] = { ROW("window", wire_window, window_fields) },
 	[WIRE_PROC] = { ROW("proc", wire_proc, proc_fields) },
@@ -373,6 +400,7 @@ static const struct kind kinds[WIRE_KIND_MAX] = {
 	[WIRE_START_COSTS] = { ROW("start_costs", wire_start_costs, start_costs_fields) },
 	[WIRE_MACHINE] = { ROW("machine", wire_machine, machine_fields) },
 	[WIRE_SPEED] = { ROW("speed", wire_speed, speed_fields) },
+	[WIRE_OVERHEAD] = { ROW("overhead", wire_overhead, overhead_fields) },
 };
 
 /* clang-format on */
