@@ -9,8 +9,13 @@
 #define TASK_INTERRUPTIBLE 0x0001
 #define TASK_STOPPED_MASK 0x000c /* __TASK_STOPPED | __TASK_TRACED */
 #define TASK_DEAD_MASK 0x0090	 /* TASK_DEAD | EXIT_DEAD */
+#define TASK_FREEZABLE 0x2000	 /* since 6.1 */
 #define TASK_FROZEN_MASK 0x8000	 /* TASK_FROZEN, since 6.1 */
+#define TASK_WAKING 0x0200	 /* on its way to a run queue */
+#define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
+/* include/linux/sched/jobctl.h: a stop or trap is asked for */
+#define JOBCTL_PENDING 0x009a0000
 
 /* include/linux/preempt.h: hard interrupt, NMI, or serving a soft interrupt (not just BH off). */
 #define PREEMPT_IRQ_MASK 0x00ff0100
@@ -32,7 +37,7 @@
 /* A system call as it stands in a thread's saved user registers. */
 struct syscall_regs {
 	long nr; /* -1: not in a system call */
-	__u64 args[4];
+	__u64 args[5];
 	__u64 sp, ip, bp;
 };
 
@@ -46,6 +51,7 @@ static __always_inline void syscall_regs_read(struct syscall_regs *ret, struct t
 	ret->args[1] = regs->si;
 	ret->args[2] = regs->dx;
 	ret->args[3] = regs->r10;
+	ret->args[4] = regs->r8;
 	ret->sp = regs->sp;
 	ret->ip = regs->ip;
 	ret->bp = regs->bp;
@@ -55,6 +61,7 @@ static __always_inline void syscall_regs_read(struct syscall_regs *ret, struct t
 	ret->args[1] = regs->regs[1];
 	ret->args[2] = regs->regs[2];
 	ret->args[3] = regs->regs[3];
+	ret->args[4] = regs->regs[4];
 	ret->sp = regs->sp;
 	ret->ip = ret->bp = 0; /* there are no tables to unwind by */
 #endif

@@ -97,7 +97,7 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx, bool
 	if (t->futex.blocked)
 		sample_waited(t, now, second);
 	if (t->futex.wake_ns)
-		sample_woke(t, now, second);
+		sample_woke(t, now, t->futex.addr, second ? SCRATCH_FUTEX_2 : SCRATCH_FUTEX);
 	rec = detailed(now) ? emit_begin(now, t->tid, WIRE_FUTEX, sizeof(*rec)) : NULL;
 	if (rec) {
 		rec->enter_ns = t->futex.enter_ns;

@@ -19,7 +19,12 @@ struct futex_call {
 	__u8 active;
 	__u8 blocked; /* went to sleep inside it */
 	__u8 open;    /* it began before the thread was watched */
-	__u8 pad[5];
+	/* lean mode only */
+	__u8 timed;	/* it has a timeout */
+	__u8 end;	/* how its sleep ended: enum lean_end */
+	__u8 early_end; /* the same, of the wake-up at early_ns */
+	__u8 raced;	/* it was said to be woken on its way to sleep */
+	__u8 pad;
 };
 
 /*
@@ -64,6 +69,9 @@ struct thread {
 	__u64 held_sample_ns; /* time of the last sample asleep with the GIL */
 	__u64 first_sample_ns; /* ... at the first sleep on a word */
 	__u64 astray_ns; /* time of the last WIRE_MAPPED because of an address in no mapping */
+	/* lean mode only */
+	__u64 wait_stack; /* id of the stack taken before the present sleep, 0: none */
+	__u64 longest_ns; /* of the last waits, slowly forgotten */
 };
 
 /*
@@ -243,6 +251,7 @@ struct {
 
 const volatile struct wire_config config = {};
 const volatile __u8 syscall_state[WIRE_SYSCALLS] = {}; /* enum wire_state by system call */
+const volatile bool lean = false; /* no program at system calls is loaded: see lean.bpf.h */
 const volatile bool has_prev_state = true; /* sched_switch tells prev_state, since 5.18 */
 /*
  * Programs outside of the scheduler can be preempted (7.2: trace_call_bpf_faultable(), SRCU around

@@ -23,6 +23,7 @@
 #include "python.bpf.h" /* what CPython says */
 #include "sample.bpf.h" /* stacks */
 #include "block.bpf.h"	/* why a thread sleeps */
+#include "lean.bpf.h"	/* futex waits without their calls */
 #include "sched.bpf.h"	/* switch, wake */
 #include "futex.bpf.h"	/* futex calls */
 #include "task.bpf.h"	/* fork, exec, exit, iterator */

@@ -101,6 +101,24 @@ static __always_inline __u64 take_stack(struct thread *t, struct stack_scratch *
 }
 
 #define SAMPLE_HOW(why, where) ((why) << 8 | (where))
+#define SAMPLE_KEEP WIRE_SAMPLE_WHYS /* lean mode: not told yet, kept until the sleep is over */
+
+static __always_inline void emit_sample(const struct thread *t, __u64 now, __u64 id,
+					__u64 weight_ns, __u64 addr, __u8 why, __u8 flags)
+{
+	struct wire_sample *rec = emit_begin(now, t->tid, WIRE_SAMPLE, sizeof(*rec));
+
+	if (!rec)
+		return;
+	rec->stack = id;
+	rec->addr = addr;
+	rec->weight_ns = weight_ns;
+	rec->why = why;
+	rec->flags = flags;
+	rec->pad = 0;
+	rec->pad2 = 0;
+	emit_end(rec);
+}
 
 /* One look at the current thread; the scratch holds what kernel frames there are. */
 __noinline int sample_more(struct thread *t, __u64 now, __u64 weight_ns, __u64 addr, __u32 how)
@@ -108,7 +126,6 @@ __noinline int sample_more(struct thread *t, __u64 now, __u64 weight_ns, __u64 a
 	__u32 where = how & 0xff;
 	struct stack_scratch *s = bpf_map_lookup_elem(&stack_scratch, &where);
 	__u64 tstate, id, begin, hash = STACK_HASH_START;
-	struct wire_sample *rec;
 
 	if (!t || !s)
 		return 0;
@@ -126,17 +143,11 @@ __noinline int sample_more(struct thread *t, __u64 now, __u64 weight_ns, __u64 a
 		count_loss(WIRE_LOSS_UNWIND);
 		tell_astray(t, s, now);
 	}
-	rec = emit_begin(now, t->tid, WIRE_SAMPLE, sizeof(*rec));
-	if (!rec)
-		return 0;
-	rec->stack = id;
-	rec->addr = addr;
-	rec->weight_ns = weight_ns;
-	rec->why = how >> 8;
-	rec->flags = gil_held(t, tstate) ? WIRE_SAMPLE_GIL : 0;
-	rec->pad = 0;
-	rec->pad2 = 0;
-	emit_end(rec);
+	if (lean && how >> 8 == SAMPLE_KEEP)
+		t->wait_stack = id;
+	else
+		emit_sample(t, now, id, weight_ns, addr, how >> 8,
+			    gil_held(t, tstate) ? WIRE_SAMPLE_GIL : 0);
 	return 0;
 }
 
@@ -181,7 +192,24 @@ static __always_inline __u64 sample_gap(void)
 	return every / 2 + bpf_get_prandom_u32() % (every + 1);
 }
 
+#define LONGEST_FADES 16 /* by one part in so many with each wait */
 #define GAPS_MAX 3 /* in a wait shorter than config.sample_ns and what was left before it */
+
+/* What lies before the marks that the line has passed; new marks. */
+static __always_inline __u64 sample_marks(__u64 *line_ns, __u64 *mark_ns)
+{
+	__u64 weight = 0;
+
+#pragma unroll
+	for (int i = 0; i < GAPS_MAX; i++) {
+		if (*line_ns < *mark_ns)
+			break;
+		weight += *mark_ns;
+		*line_ns -= *mark_ns;
+		*mark_ns = sample_gap();
+	}
+	return weight ? weight : 1;
+}
 
 /*
  * Waited time is a line with marks on it, a gap apart.  A wait with marks in it is sampled and
@@ -192,22 +220,52 @@ static __always_inline __u64 sample_gap(void)
  */
 static __always_inline __u64 sample_weight(__u64 slept, __u64 *line_ns, __u64 *mark_ns, __u64 now)
 {
-	__u64 weight = 0;
-
 	if (slept >= sample_every_ns)
 		return sample_allowed(now) ? slept : 0;
 	*line_ns += slept;
 	if (*line_ns < *mark_ns || !sample_allowed(now))
 		return 0;
-#pragma unroll
-	for (int i = 0; i < GAPS_MAX; i++) {
-		if (*line_ns < *mark_ns)
-			break;
-		weight += *mark_ns;
-		*line_ns -= *mark_ns;
-		*mark_ns = sample_gap();
+	return sample_marks(line_ns, mark_ns);
+}
+
+/*
+ * Lean mode: a stack can be taken only before a sleep, when its length is not known.  So it is taken
+ * if a sleep as long as the longest of late would have a mark in it, and is told if this one has.
+ */
+__noinline int sample_before(struct thread *t, __u64 now)
+{
+	if (!t)
+		return 0;
+	t->wait_stack = 0;
+	if (now >= window_end_ns ||
+	    (t->longest_ns < sample_every_ns && t->waited_ns + t->longest_ns < t->waited_due_ns) ||
+	    !sample_allowed(now))
+		return 0;
+	sample(t, now, 0, 0, SAMPLE_KEEP, SCRATCH_SWITCH);
+	return 0;
+}
+
+/* The sleep is over. */
+__noinline int sample_kept(struct thread *t, __u64 now)
+{
+	__u64 slept, weight;
+
+	if (!t || !in_window(now))
+		return 0;
+	slept = t->futex.enter_ns && now > t->futex.enter_ns ? now - t->futex.enter_ns : 0;
+	weight = slept;
+	t->longest_ns -= t->longest_ns / LONGEST_FADES;
+	if (slept > t->longest_ns)
+		t->longest_ns = slept;
+	if (slept < sample_every_ns) {
+		t->waited_ns += slept;
+		weight = t->wait_stack && t->waited_ns >= t->waited_due_ns ?
+				 sample_marks(&t->waited_ns, &t->waited_due_ns) :
+				 0;
 	}
-	return weight ? weight : 1;
+	if (weight && t->wait_stack)
+		emit_sample(t, now, t->wait_stack, weight, t->futex.addr, WIRE_SAMPLE_WAITED, 0);
+	return 0;
 }
 
 /* The sleep of a futex call is over. */
@@ -227,16 +285,17 @@ static __always_inline void sample_waited(struct thread *t, __u64 now, bool seco
 
 /*
  * A futex call that woke others is over: what was waited for has been let go of here.  Not in the
- * wake-up itself, which holds locks of the kernel.
+ * wake-up itself, which holds locks of the kernel; but in lean mode there is no other place.
  */
-static __always_inline void sample_woke(struct thread *t, __u64 now, bool second)
+__noinline int sample_woke(struct thread *t, __u64 now, __u64 addr, __u32 where)
 {
-	if (!has_stack(t) || !in_window(now) || t->woke_ns < t->woke_due_ns || !sample_allowed(now))
-		return;
-	sample(t, now, t->woke_ns, t->futex.addr, WIRE_SAMPLE_WOKE,
-	       second ? SCRATCH_FUTEX_2 : SCRATCH_FUTEX);
+	if (!t || !has_stack(t) || !in_window(now) || t->woke_ns < t->woke_due_ns ||
+	    !sample_allowed(now))
+		return 0;
+	sample(t, now, t->woke_ns, addr, WIRE_SAMPLE_WOKE, where);
 	t->woke_ns = 0;
 	t->woke_due_ns = sample_gap();
+	return 0;
 }
 
 /* About to sleep on a word for the first time: the stack tells what the word is for. */
@@ -245,7 +304,10 @@ static __always_inline void sample_first(struct thread *t, __u64 addr, __u64 now
 	if (!has_stack(t) || now < t->first_sample_ns + FIRST_EVERY_NS || !sample_allowed(now))
 		return;
 	t->first_sample_ns = now;
-	sample(t, now, 0, addr, WIRE_SAMPLE_WAIT, SCRATCH_SWITCH);
+	if (lean && t->wait_stack)
+		emit_sample(t, now, t->wait_stack, 0, addr, WIRE_SAMPLE_WAIT, 0);
+	else
+		sample(t, now, 0, addr, WIRE_SAMPLE_WAIT, SCRATCH_SWITCH);
 }
 
 /* About to sleep on its GIL for the first time: the wait may never end. */
@@ -254,7 +316,10 @@ static __always_inline void sample_gil(struct thread *t, __u64 now)
 	if (t->gil_sampled || !sample_every_ns)
 		return;
 	t->gil_sampled = true;
-	sample(t, now, 0, t->futex.addr, WIRE_SAMPLE_WAIT, SCRATCH_SWITCH);
+	if (lean && t->wait_stack)
+		emit_sample(t, now, t->wait_stack, 0, t->futex.addr, WIRE_SAMPLE_WAIT, 0);
+	else
+		sample(t, now, 0, t->futex.addr, WIRE_SAMPLE_WAIT, SCRATCH_SWITCH);
 }
 
 /*

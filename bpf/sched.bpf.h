@@ -8,13 +8,26 @@
 /*
  * A wake-up can pass its tracepoint while the sleeper is still on its way out of the CPU; the
  * switch then comes after it.  Both lie within the same instant: a longer distance means that the
- * thread never slept and an old mark was left behind.
+ * thread never slept and an old mark was left behind.  It may also come while on_switch is at work,
+ * so that the mark is younger than its `now`.
  */
 #define EARLY_WAKE_MAX_NS 50000
 
-static __always_inline bool woken_early(const struct thread *t, __u64 now)
+static __always_inline bool woken_early(__u64 early_ns, __u64 now)
 {
-	return t->early_ns && now - t->early_ns < EARLY_WAKE_MAX_NS;
+	return early_ns && (__s64)(now - early_ns) < EARLY_WAKE_MAX_NS;
+}
+
+/*
+ * Leave a mark for a thread that seems to be on its way to sleep.  False: it has just fallen asleep and
+ * did not see it, so this is an ordinary wake-up.  Both sides exchange the mark, which orders it with
+ * the state; whoever gets it out again deals with it.
+ */
+static __always_inline bool mark_early(struct thread *t, __u64 now)
+{
+	__sync_lock_test_and_set(&t->early_ns, now);
+	return *(volatile __u8 *)&t->state == WIRE_ON_CPU ||
+	       !__sync_lock_test_and_set(&t->early_ns, 0);
 }
 
 /* Going to sleep inside a futex call: all there is to know was noted when the call began. */
@@ -25,6 +38,8 @@ static __always_inline void sleep_on_word(struct thread *t, struct task_struct *
 	__u64 key;
 
 	t->futex.blocked = true;
+	if (lean)
+		t->wait_stack = 0;
 	if (!detailed(now))
 		return;
 	block->nr = NR_futex;
@@ -33,6 +48,8 @@ static __always_inline void sleep_on_word(struct thread *t, struct task_struct *
 	block->val = t->futex.val;
 	if (!t->futex.enter_ns && !t->futex.open)
 		t->futex.enter_ns = now;
+	if (lean && has_stack(t))
+		sample_before(t, now);
 	if (t->python)
 		known = python_word(t, block, now);
 	if (known)
@@ -60,13 +77,21 @@ __noinline int sleep_elsewhere(struct thread *t, struct wire_block *block, __u32
 	if (!t || !block)
 		return WIRE_OTHER;
 	syscall_regs_read(&regs, prev);
-	ret = sleep_state(t, prev, state, &regs);
+	if (lean && regs.nr == NR_futex && !(state & ~(TASK_INTERRUPTIBLE | TASK_FREEZABLE)))
+		ret = WIRE_FUTEX_WAIT;
+	else
+		ret = sleep_state(t, prev, state, &regs);
 	block->nr = regs.nr;
 	block->addr = regs.args[0];
 	if (ret != WIRE_FUTEX_WAIT)
 		return ret;
-	if (!t->futex.active)
+	if (lean) {
+		if (!lean_sleep(t, state, &regs, now))
+			return t->klock ? WIRE_KLOCK : WIRE_FAULT;
+		flags |= WIRE_SWITCH_LEAN;
+	} else if (!t->futex.active) {
 		futex_decode(&t->futex, regs.nr, regs.args); /* a restarted call: as it was */
+	}
 	sleep_on_word(t, prev, now, block, &flags);
 	return ret | flags << 8;
 }
@@ -76,10 +101,13 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 				       __u64 now, struct wire_block *block, __u8 *flags)
 {
 	__u8 ret = WIRE_FUTEX_WAIT;
+	__u64 early_ns;
 	__u32 how;
 
 	t->settled = true;
 	t->exec_ns = prev->se.sum_exec_runtime;
+	if (lean)
+		t->futex.blocked = t->futex.raced = false;
 	news(t);
 	if (!state) {
 		if (in_window(now))
@@ -92,7 +120,7 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	if (in_window(now))
 		t->sums.voluntary++;
 	*flags |= WIRE_SWITCH_VOLUNTARY;
-	if (t->futex.active && (state & TASK_INTERRUPTIBLE)) {
+	if (!lean && t->futex.active && (state & TASK_INTERRUPTIBLE)) {
 		sleep_on_word(t, prev, now, block, flags);
 	} else {
 		how = sleep_elsewhere(t, block, state, now);
@@ -111,13 +139,14 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 		*flags |= sample_leaving(t, ret, now);
 	if (ret != WIRE_STOPPED)
 		t->last_block = ret;
-	if (woken_early(t, now)) {
+	thread_enter(t, ret, now); /* from here on it can be woken in the ordinary way */
+	early_ns = __sync_lock_test_and_set(&t->early_ns, 0);
+	if (*flags & WIRE_SWITCH_LEAN ? lean_raced(t, early_ns, prev, now)
+				      : woken_early(early_ns, now)) {
 		*flags |= WIRE_SWITCH_RACED;
+		t->futex.raced = true;
 		thread_enter(t, WIRE_WOKEN, now);
-	} else {
-		thread_enter(t, ret, now);
 	}
-	t->early_ns = 0;
 	return ret;
 }
 
@@ -130,6 +159,8 @@ static __always_inline void switch_in(struct thread *t, __u16 cpu, __u64 now)
 		t->sums.migrations++;
 	t->cpu = cpu;
 	t->early_ns = 0;
+	if (lean && t->futex.blocked)
+		lean_resume(t, now);
 	thread_enter(t, WIRE_ON_CPU, now);
 }
 
@@ -201,6 +232,8 @@ __noinline int heal_switch_in(struct thread *t, __u32 cpu, __u64 now)
 	in_ns = ran < now - t->since_ns ? now - ran : t->since_ns;
 	if (t->settled && in_window(now))
 		count_loss(WIRE_LOSS_SWITCH);
+	if (lean && t->futex.blocked)
+		lean_resume(t, in_ns);
 	thread_enter(t, WIRE_ON_CPU, in_ns);
 	emit_switch(0, t->tid, cpu, WIRE_UNKNOWN, WIRE_SWITCH_HEALED, NULL, in_ns);
 	return 0;
@@ -258,20 +291,37 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	return 0;
 }
 
+/* It did sleep after all: the mark at its going to sleep was left from an earlier call. */
+static __always_inline void heal_raced(struct thread *t)
+{
+	if (t->state == WIRE_WOKEN && t->futex.raced)
+		t->state = WIRE_FUTEX_WAIT;
+	t->futex.raced = false;
+}
+
+/* Waiting that this waker ends, for its next sample. */
+static __always_inline __u64 waited_so_far(const struct thread *t, __u64 now)
+{
+	return t->futex.blocked && t->futex.enter_ns ? now - t->futex.enter_ns : 0;
+}
+
 /* irq: 1 in an interrupt, where `current` is a bystander; 0 not; -1 this kernel does not show it */
 static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 {
-	struct thread *t = thread_find(task), *waker;
+	struct thread *t = thread_find(task), *waker = NULL;
+	struct futex_call by = {};
 	struct task_struct *current;
 	struct wire_wake *rec;
 	__u64 now, addr = 0;
+	__u32 op = 0;
 
+	if (lean && t)
+		heal_raced(t);
 	if (!t || t->state == WIRE_WOKEN || t->state == WIRE_PREEMPTED || t->state == WIRE_DEAD)
 		return 0;
 	now = bpf_ktime_get_ns();
 	current = bpf_get_current_task_btf();
-	if (t->state == WIRE_ON_CPU) {
-		t->early_ns = now;
+	if (t->state == WIRE_ON_CPU && mark_early(t, now)) {
 		flags |= WIRE_WAKE_EARLY;
 	} else {
 		t->settled = true;
@@ -279,20 +329,30 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 	}
 	if (irq >= 0)
 		flags |= WIRE_WAKE_CTX;
-	if (irq > 0) {
+	if (irq > 0)
 		flags |= WIRE_WAKE_IRQ;
-	} else {
+	else
 		waker = thread_find(current);
-		if (waker)
-			flags |= WIRE_WAKE_OURS;
-		if (waker && waker->futex.active && futex_is(waker->futex.op, WAKE_CMDS)) {
-			flags |= WIRE_WAKE_FUTEX;
-			addr = waker->futex.addr;
-			waker->futex.wake_ns = now;
-			waker->woke_ns += t->futex.blocked && t->futex.enter_ns ?
-						  now - t->futex.enter_ns : 0;
+	if (waker)
+		flags |= WIRE_WAKE_OURS;
+	if (lean && !(flags & WIRE_WAKE_NEW)) {
+		if (waker && !(flags & WIRE_WAKE_EARLY) && lean_plain_wake(t, waker, current, &by))
+			flags |= WIRE_WAKE_LEAN | WIRE_WAKE_FUTEX;
+		else
+			flags |= lean_woken(t, task, current, flags & WIRE_WAKE_EARLY, irq, &by);
+		if (!waker)
+			flags &= ~WIRE_WAKE_FUTEX;
+		if (flags & WIRE_WAKE_FUTEX) {
+			addr = by.addr;
+			op = by.op;
 		}
+	} else if (waker && waker->futex.active && futex_is(waker->futex.op, WAKE_CMDS)) {
+		flags |= WIRE_WAKE_FUTEX;
+		addr = waker->futex.addr;
+		waker->futex.wake_ns = now;
 	}
+	if (waker && flags & WIRE_WAKE_FUTEX)
+		waker->woke_ns += waited_so_far(t, now);
 	rec = detailed(now) ? emit_begin(now, t->tid, WIRE_WAKE, sizeof(*rec)) : NULL;
 	if (!rec)
 		return 0;
@@ -300,9 +360,11 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 	rec->waker_tgid = current->tgid;
 	rec->cpu = bpf_get_smp_processor_id();
 	rec->flags = flags;
-	rec->pad = 0;
+	rec->op = op;
 	rec->addr = addr;
 	emit_end(rec);
+	if (lean && !(flags & WIRE_WAKE_NEW) && waker && flags & WIRE_WAKE_FUTEX)
+		sample_woke(waker, now, addr, SCRATCH_FUTEX);
 	return 0;
 }
 

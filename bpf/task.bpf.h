@@ -138,7 +138,14 @@ static __always_inline void task_look(struct thread *t, struct task_struct *task
 	} else {
 		syscall_regs_read(&regs, task);
 		guess = sleep_state(t, task, state, &regs);
-		if (guess == WIRE_FUTEX_WAIT && !t->futex.active &&
+		if (lean && guess == WIRE_FUTEX_WAIT) {
+			t->futex.blocked = lean_sleep(t, state, &regs, 0);
+			if (t->futex.blocked)
+				rec->flags |= WIRE_TASK_LEAN;
+			else
+				guess = WIRE_FAULT;
+		}
+		if (!lean && guess == WIRE_FUTEX_WAIT && !t->futex.active &&
 		    futex_decode(&t->futex, regs.nr, regs.args)) {
 			t->futex.enter_ns = 0;
 			t->futex.open = true;
@@ -239,8 +246,8 @@ static __always_inline void write_state(struct seq_file *seq, struct task_struct
 	rec.tgid = task->tgid;
 	rec.cpu = t->cpu;
 	rec.block.nr = -1;
-	if (rec.state == WIRE_FUTEX_WAIT && t->futex.active) {
-		rec.flags = WIRE_STATE_BLOCK;
+	if (rec.state == WIRE_FUTEX_WAIT && (lean ? t->futex.blocked : t->futex.active)) {
+		rec.flags = WIRE_STATE_BLOCK | (lean ? WIRE_STATE_LEAN : 0);
 		rec.block.nr = NR_futex;
 		rec.block.addr = t->futex.addr;
 		rec.block.op = t->futex.op;

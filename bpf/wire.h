@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #endif
 
-#define WIRE_VERSION 4
+#define WIRE_VERSION 5
 #define WIRE_COMM_LEN 16
 #define WIRE_SYSCALLS 512 /* syscall numbers below this one are classified */
 
@@ -108,6 +108,7 @@ struct wire_block {
 /* wire_task.flags */
 #define WIRE_TASK_EXISTED (1 << 0) /* seen by the iterator, not born under our eyes */
 #define WIRE_TASK_BLOCKED (1 << 1) /* block is valid: it was blocked when first seen */
+#define WIRE_TASK_LEAN (1 << 2)    /* as WIRE_SWITCH_LEAN */
 
 struct wire_task {
 	struct wire_head head;
@@ -135,6 +136,8 @@ struct wire_task {
 #define WIRE_SWITCH_GIL (1 << 4)    /* prev leaves the CPU and has its interpreter's GIL */
 #define WIRE_SWITCH_OBJECT (1 << 5) /* block.object is there */
 #define WIRE_SWITCH_FOUND (1 << 6)  /* made up by user space: it slept so when it was first seen */
+/* Asleep on a futex word, and no WIRE_FUTEX will tell the call's end: it ends when it runs again. */
+#define WIRE_SWITCH_LEAN (1 << 7)
 
 struct wire_switch {
 	struct wire_head head; /* tid: prev, 0 if it is not a target */
@@ -157,6 +160,14 @@ struct wire_switch {
 #define WIRE_WAKE_NEW (1 << 3)	 /* first wake-up of a new thread */
 #define WIRE_WAKE_EARLY (1 << 4) /* the thread had not gone to sleep yet */
 #define WIRE_WAKE_CTX (1 << 5)	 /* the IRQ flag could be determined */
+/*
+ * Lean mode, of a sleep in a futex call: op is there; no WIRE_FUTEX tells of the waker's call, nor of
+ * the sleeper's, which ends so:
+ */
+#define WIRE_WAKE_LEAN (1 << 6)
+#define WIRE_WAKE_TIMEOUT (1 << 7) /* ETIMEDOUT; else by a wake-up */
+#define WIRE_WAKE_SIGNAL (1 << 8)  /* EINTR, or it is made again after the signal */
+#define WIRE_WAKE_VECTOR (1 << 9)  /* futex_waitv: by the word addr */
 
 struct wire_wake {
 	struct wire_head head; /* tid: the woken thread */
@@ -164,7 +175,7 @@ struct wire_wake {
 	__u32 waker_tgid;
 	__u16 cpu;
 	__u16 flags;
-	__u32 pad;
+	__u32 op;   /* WIRE_WAKE_LEAN and WIRE_WAKE_FUTEX: the waker's operation, else 0 */
 	__u64 addr; /* WIRE_WAKE_FUTEX: the word it wakes */
 };
 
@@ -340,6 +351,7 @@ struct wire_mapped {
 
 /* wire_state.flags */
 #define WIRE_STATE_BLOCK (1 << 0) /* block is valid: it sleeps on a futex word */
+#define WIRE_STATE_LEAN (1 << 1)  /* ... as WIRE_SWITCH_LEAN */
 
 /*
  * Of a thread that lives when detail begins again: as it is at head.ts_ns, its begin of that state or the
@@ -381,6 +393,7 @@ struct wire_host {
 #define WIRE_WINDOW_COMMAND (1 << 0)	 /* run: the target was launched by us */
 #define WIRE_WINDOW_NO_CHILDREN (1 << 1) /* forked processes were not followed */
 #define WIRE_WINDOW_TIDS (1 << 2)	 /* single threads were selected */
+#define WIRE_WINDOW_LEAN (1 << 3)	 /* no system call tracepoints: see bpf/lean.bpf.h */
 
 /* Written when the window opens (end_ns 0) and again when it has closed. */
 struct wire_window {

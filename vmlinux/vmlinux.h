@@ -96,6 +96,20 @@ struct pid {
 	struct upid numbers[];
 };
 
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
+struct sigpending {
+	sigset_t signal;
+};
+
+struct signal_struct {
+	struct sigpending shared_pending;
+};
+
+struct mm_struct;
+
 struct sched_entity {
 	u64 sum_exec_runtime;
 };
@@ -124,6 +138,11 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	struct mm_struct *mm;
+	struct signal_struct *signal;
+	sigset_t blocked;
+	struct sigpending pending;
+	unsigned long jobctl;
 	int exit_code;
 	u64 utime;
 	u64 stime;

@@ -103,6 +103,22 @@ static void check_snapshot(struct session *s)
 	ok(!session_sums(s, count_record, &sums) && sums == 1, "and tells its sums");
 }
 
+/* The same object with other constants: the verifier walks other ways. */
+static void check_lean(struct session_opts opts)
+{
+	struct session *s = NULL;
+	int programs = 0, err;
+
+	opts.lean = true;
+	err = session_open(&s, &opts);
+	ok(!err, "a lean session opens");
+	if (err)
+		return;
+	session_progs(s, check_program, &programs);
+	ok(programs >= 8, "all parts that it needs are there");
+	session_close(s);
+}
+
 int main(int argc, char **argv)
 {
 	int sessions = argc > 1 ? atoi(argv[1]) : SESSIONS;
@@ -120,6 +136,7 @@ int main(int argc, char **argv)
 	ok(programs >= 10, "all parts of the collector are there");
 	check_snapshot(s);
 	session_close(s);
+	check_lean(opts);
 	fds = count_fds();
 	for (int i = 0; i < sessions; i++) {
 		if (session_open(&s, &opts))

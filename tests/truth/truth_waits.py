@@ -4,86 +4,15 @@ import json
 import subprocess
 
 from lib import (PARASCOPE, PYTHON, ROOT, SKIP_CODE, TIMEOUT_S, Skip, Workload, attach_for, cases,
-                 emulated, lock_at, main, only, run, run_workload, temp, test, threads_by_tid)
+                 emulated, lock_at, main, only, run, run_workload, temp, test)
+from waitlib import PER_WAIT_NS, PLANTED, check_lock, check_threads, check_time
 
-# The bar of the project: one percent, or 5 us a wait.  The program reads its clock just outside of
-# the system call, parascope inside of it.
-SHARE = 0.01
-PER_WAIT_NS = 5000
-# The workload reads its clock after the call; now and then it loses the CPU just before.
-PREEMPTED_NS = emulated(100_000_000, 500_000)
-# How much less than the program itself parascope may see, in an emulated machine: there the way from
-# the program's clock into the kernel and back takes 25 - 250 us.
-LESS_SHARE = emulated(0.10, SHARE)
-LESS_PER_WAIT_NS = emulated(500_000, PER_WAIT_NS)
 # Blame: parascope sees the hand-off in the kernel, the program after its return to user space.
 BLAME_SHARE = 0.05
 BLAME_PER_WAIT_NS = emulated(1_000_000, 50_000)
 
 # wire_wake.flags of bpf/wire.h
 WAKE_IRQ, WAKE_NEW, WAKE_CTX = 1 << 0, 1 << 3, 1 << 5
-
-PLANTED = {
-    "mutex": ("mutex", "--planted", "--workers", "4", "--count", "50"),
-    "mutex both": ("mutex", "--planted", "--mode", "both", "--workers", "3", "--count", "30"),
-    "cond": ("cond", "--planted", "--workers", "4", "--count", "50"),
-    "sem": ("sem", "--planted", "--workers", "4", "--count", "50"),
-    "rwlock": ("rwlock", "--planted", "--workers", "4", "--count", "50"),
-    "barrier": ("barrier", "--planted", "--workers", "4", "--count", "50"),
-    "pi": ("pi", "--planted", "--workers", "4", "--count", "50"),
-    "pshared threads": ("pshared", "--planted", "--workers", "4", "--count", "50"),
-    "pshared procs": ("pshared", "--planted", "--mode", "procs", "--workers", "4", "--count", "50"),
-    "pshared both": ("pshared", "--planted", "--mode", "both", "--workers", "3", "--count", "30"),
-    # lives long enough for a slow reader to look at its mappings
-    "pshared procs longer": ("pshared", "--planted", "--mode", "procs", "--workers", "3", "--count",
-                             "1000"),
-    "robust": ("robust", "--planted", "--workers", "4", "--count", "50"),
-    "waitv": ("waitv", "--planted", "--count", "50"),
-    "lockstep": ("lockstep", "--count", "2000"),
-    "timedwait": ("timedwait", "--workers", "4", "--count", "20"),
-    "join": ("join", "--planted", "--workers", "6"),
-}
-# class that a kind of truth lock must have: contention or not
-CONTENTION = {"mutex": True, "pi": True, "robust": True, "rwlock": True,
-              "cond": False, "sem": False, "barrier": False, "join": False}
-KINDS = {"mutex": "mutex", "pi": "pi-mutex", "robust": "robust-mutex", "rwlock": "rwlock",
-         "cond": "condition", "sem": "semaphore", "barrier": "barrier", "join": "join"}
-
-
-def check_time(check, got, count, ns, what):
-    """The time of waits as parascope and as the program itself saw it, from outside of the call."""
-    count = max(count, 1)
-    check.between(got, ns - max(LESS_SHARE * ns, LESS_PER_WAIT_NS * count) - PREEMPTED_NS,
-                  ns + max(SHARE * ns, PER_WAIT_NS * count), what)
-
-
-def check_lock(check, report, lock):
-    """One lock of the truth against the row (or rows) of the report at its place."""
-    name = f"{lock['kind']} {lock['name']}"
-    rows = lock_at(report, lock)
-    waits, timeouts = (sum(r[key] for r in rows) for key in ("waits", "timeouts"))
-    check.equal(waits, lock["waits"], f"waits for {name}")
-    check.equal(timeouts, lock["timeouts"], f"timeouts of {name}")
-    if not rows:
-        return
-    if lock["kind"] not in ("waitv", "futex"):
-        check.equal(len(rows), 1, f"rows of {name}")
-    slept = lock["wait_ns"] + lock["timeout_ns"]
-    check_time(check, sum(r["wait_ns"] for r in rows), lock["waits"] + lock["timeouts"], slept,
-               f"time waited for {name}")
-    if lock["waits"] and lock["kind"] in KINDS:
-        check.equal(rows[0]["kind"], KINDS[lock["kind"]], f"kind of {name}")
-        check.equal(rows[0]["class"] != "cond", CONTENTION[lock["kind"]], f"contention on {name}")
-
-
-def check_threads(check, report, truth):
-    rows = threads_by_tid(report)
-    for t in truth["threads"]:
-        row = rows.get(t["tid"])
-        if check.that(row, f"thread {t['tid']} is missing") and t["role"] != "main":
-            check.equal(row["waits"], t["waits"], f"waits of {t['comm']}")
-            check.equal(row["timeouts"], t["timeouts"], f"timeouts of {t['comm']}")
-
 
 def exact_count(check, name):
     """waits, their time, kind and class are those of the workload"""

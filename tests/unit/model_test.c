@@ -91,6 +91,7 @@ struct sim {
 	bool gaps;		     /* single events are left out now and then: */
 	bool quiet, uncounted;	     /* just now; until every thread's state has been told */
 	uint64_t told_ns[WIRE_STATES]; /* inside the window, where they are not left out */
+	bool lean;		     /* nobody tells of futex calls */
 	uint64_t on_cpu_ns, life_ns; /* the truth, inside the window */
 };
 
@@ -380,6 +381,7 @@ static void do_sleep(struct sim *s, struct sim_thread *t)
 
 	t->block = random_block(s);
 	flags |= look_into_python(s, t);
+	flags |= s->lean ? WIRE_SWITCH_LEAN : 0;
 	t->enter_ns = s->now_ns - below(s, 200);
 	t->in_call = true;
 	put_sample(s, t, WIRE_SAMPLE_WAIT);
@@ -422,6 +424,7 @@ static void do_block(struct sim *s, struct sim_thread *t)
 
 static void do_wake(struct sim *s, struct sim_thread *sleeper)
 {
+	static const uint16_t ends[] = { 0, WIRE_WAKE_TIMEOUT, WIRE_WAKE_SIGNAL, WIRE_WAKE_VECTOR };
 	struct sim_thread *waker = chance(s, 70) ? pick(s, runs) : NULL;
 	struct wire_wake *r = &put(s, WIRE_WAKE, sizeof(*r), sleeper->tid)->wake;
 
@@ -431,8 +434,14 @@ static void do_wake(struct sim *s, struct sim_thread *sleeper)
 		r->flags |= WIRE_WAKE_FUTEX;
 		r->addr = sleeper->block.addr;
 	}
+	if (s->lean && sleeper->in_call) {
+		r->flags |= WIRE_WAKE_LEAN | ends[below(s, 4)];
+		r->op = WAKE_PRIVATE;
+		if (chance(s, 40)) /* told with the end of the sleep */
+			put_sample(s, sleeper, WIRE_SAMPLE_WAITED);
+	}
 	enter(s, sleeper, WIRE_WOKEN);
-	if (!waker || !sleeper->in_call || waker->in_call)
+	if (s->lean || !waker || !sleeper->in_call || waker->in_call)
 		return;
 	waker->enter_ns = s->now_ns;
 	waker->block = sleeper->block;
@@ -505,7 +514,8 @@ static void do_running(struct sim *s, struct sim_thread *t)
 		}
 		if (chance(s, 40))
 			put_sample(s, t, WIRE_SAMPLE_WAITED);
-		put_futex(s, t, t->block.op, results[below(s, 7)], true);
+		if (!s->lean)
+			put_futex(s, t, t->block.op, results[below(s, 7)], true);
 		t->in_call = false;
 		return;
 	}
@@ -664,7 +674,8 @@ static struct sim *simulate(uint64_t seed)
 	s->records = xcalloc(MAX_RECORDS, sizeof(*s->records));
 	s->next_tid = 100;
 	s->python = seed % 4 >= 2;
-	s->gaps = seed % 8 >= 4;
+	s->gaps = seed % 8 >= 6;
+	s->lean = seed % 8 >= 4 && !s->gaps;
 	s->end_ns = BEGIN_NS + 1 + below(s, chance(s, 20) ? 3000 : 300000000);
 	steps = below(s, 300);
 	begin(s);

@@ -200,7 +200,7 @@ static void test_native(void **state)
 	json_t *root = parse(&out), *lock, *site, *quality = json_object_get(root, "quality");
 
 	(void)state;
-	assert_string_equal(string_member(root, "version"), "1.3");
+	assert_string_equal(string_member(root, "version"), "1.4");
 	lock = json_array_get(json_object_get(root, "locks"), 1);
 	assert_string_equal(string_member(lock, "object"), "registry_lock");
 	assert_string_equal(string_member(json_object_get(lock, "place"), "module"),

@@ -316,8 +316,8 @@ static void test_other_versions(void **state)
 			memcpy(data + 12, &crc, 4);
 			store("other", data, len);
 			refused("other", -EPROTO, version > ours ? "newer" : "older");
-			if (at == 10 && version == 3) /* before native stacks */
-				refused("other", -EPROTO, "has version 1.3, not 1.4: use an older");
+			if (at == 10 && version == 4) /* before lean mode */
+				refused("other", -EPROTO, "has version 1.4, not 1.5: use an older");
 		}
 		data[at] = (unsigned char)ours;
 	}

@@ -106,9 +106,6 @@ static void make_valid(union record *r, uint16_t kind)
 		if (!(r->sw.flags & WIRE_SWITCH_BLOCK))
 			r->head.size = WIRE_SWITCH_SHORT;
 		break;
-	case WIRE_WAKE:
-		r->wake.pad = 0;
-		break;
 	case WIRE_WORD:
 		r->word.valid %= WIRE_WORD_LEN + 1;
 		break;

@@ -280,6 +280,7 @@ struct report *analysis_report(const struct model *m)
 	r->window_ns = model_end_ns(m) - r->begin_ns;
 	r->realtime_ns = (int64_t)r->begin_ns + m->host.realtime_offset_ns;
 	r->command = m->window.flags & WIRE_WINDOW_COMMAND;
+	r->lean = m->window.flags & WIRE_WINDOW_LEAN;
 	r->truncated = !m->closed;
 	analysis_threads(r, m);
 	fill_processes(r, m);

@@ -62,6 +62,11 @@ static bool same_way(const struct recording *x, const struct recording *y)
 	return x->command == y->command;
 }
 
+static bool same_mode(const struct recording *x, const struct recording *y)
+{
+	return x->lean == y->lean;
+}
+
 static bool same_format(const struct recording *x, const struct recording *y)
 {
 	return strcmp(x->format, y->format) == 0;
@@ -109,6 +114,11 @@ void compare_doubts(struct comparison *c, const struct recording *const *a,
 		doubt(c,
 		      "one was launched, the other attached to (%.200s, %.200s): start and end "
 		      "of the program are in one only",
+		      first->path, r->path);
+	if ((r = stranger(c, a, b, same_mode)))
+		doubt(c,
+		      "one was made in lean mode, the other was not (%.200s, %.200s): lean mode "
+		      "counts sleeps, costs the target less, and does not know futex calls",
 		      first->path, r->path);
 	if ((r = stranger(c, a, b, same_window)))
 		doubt(c,

@@ -61,12 +61,12 @@ static void fill_holding(struct report_gil *ret, const struct lock *l,
 	ret->holding = sites_places(&holding, times, n, &ret->n_holding);
 }
 
-static void fill_waits(struct report_gil *ret, const struct lock *l)
+static void fill_waits(struct report_gil *ret, const struct report *r, const struct lock *l)
 {
 	const struct gil *g = l->gil;
 
 	ret->handoffs = l->waits;
-	ret->forced = g->forced;
+	ret->forced = r->lean ? REPORT_ABSENT : g->forced;
 	ret->poll_ns = g->poll_ns;
 	ret->delay_ns = g->delay_ns;
 	ret->handoff_ns = l->wait_ns - g->poll_ns - g->delay_ns;
@@ -143,7 +143,7 @@ static void fill_gil(struct report_gil *ret, const struct report *r, const struc
 	for (size_t i = 0; i < r->n_locks && !ret->lock; i++)
 		if (rows[i] == f->lock)
 			ret->lock = r->locks[i].id;
-	fill_waits(ret, f->lock);
+	fill_waits(ret, r, f->lock);
 	fill_held(ret, f->lock, times, n);
 	fill_holding(ret, f->lock, times, n);
 }

@@ -199,6 +199,7 @@ static void fill_holding(struct report_lock *ret, const struct lock *l,
 static void fill_lock(struct report_lock *ret, const struct model *m, const struct lock *l,
 		      const struct thread_times *times, size_t n)
 {
+	bool lean = m->window.flags & WIRE_WINDOW_LEAN;
 	uint64_t ended = hist_count(&l->hist);
 	struct party *p;
 
@@ -217,9 +218,9 @@ static void fill_lock(struct report_lock *ret, const struct model *m, const stru
 	ret->calls = l->calls;
 	ret->timeouts = l->timeouts;
 	ret->interrupted = l->interrupted;
-	ret->again = l->again;
-	ret->wakes = l->wakes;
-	ret->empty_wakes = l->empty_wakes;
+	ret->again = lean ? REPORT_ABSENT : l->again;
+	ret->wakes = lean ? REPORT_ABSENT : l->wakes;
+	ret->empty_wakes = lean ? REPORT_ABSENT : l->empty_wakes;
 	ret->wait_ns = l->wait_ns;
 	ret->blocked_ns = l->blocked_ns;
 	ret->delay_ns = l->delay_ns;

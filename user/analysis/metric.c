@@ -18,6 +18,7 @@
 #include "user/base/unit.h"
 
 #define AT_ONCE_MIN 0.05 /* of the window: less says nothing about contention */
+#define NOT_LEAN_WHY "lean mode does not count futex calls"
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 const char *const metric_units[METRIC_UNITS] = {
@@ -50,6 +51,7 @@ enum {
 	BY_RECORDS = 1 << 0, /* lost records make it doubtful */
 	WHOLE_RUN = 1 << 1,  /* means something only if the whole run was seen */
 	AT_ONCE = 1 << 2,    /* ... if threads could often have run at once */
+	NOT_LEAN = 1 << 3,   /* made of counts that lean mode does not have */
 };
 
 /* The value is num / den, 0 where den is 0. */
@@ -91,7 +93,7 @@ static const struct definition definitions[] = {
 	  NULL },
 	{ "lock.wait.p99", METRIC_SECONDS, METRIC_LOWER, BY_RECORDS, S(lock_wait.p99), S(one),
 	  NULL },
-	{ "futex.calls", METRIC_PER_S, METRIC_LOWER, 0, S(futex), S(wall), NULL },
+	{ "futex.calls", METRIC_PER_S, METRIC_LOWER, NOT_LEAN, S(futex), S(wall), NULL },
 	{ "switches", METRIC_PER_S, METRIC_LOWER, 0, S(switches), S(wall), NULL },
 	{ "switches.forced", METRIC_PER_S, METRIC_LOWER, 0, S(forced), S(wall), NULL },
 	{ "migrations", METRIC_PER_S, METRIC_LOWER, 0, S(migrations), S(wall), NULL },
@@ -111,8 +113,10 @@ static void sum_threads(struct sums *s, const struct report *r)
 		s->switches += (double)t->voluntary + (double)t->involuntary;
 		s->forced += (double)t->involuntary;
 		s->migrations += (double)t->migrations;
-		s->futex += (double)t->waits + (double)t->timeouts + (double)t->interrupted +
-			    (double)t->again + (double)t->wakes + (double)t->empty_wakes;
+		if (!r->lean)
+			s->futex += (double)t->waits + (double)t->timeouts +
+				    (double)t->interrupted + (double)t->again +
+				    (double)t->wakes + (double)t->empty_wakes;
 	}
 }
 
@@ -270,6 +274,8 @@ static void add_defined(struct metrics *t, const struct report *r, const struct 
 			unknown(m, "only a part of the run was watched");
 		else if (d->flags & BY_RECORDS && f->doubtful)
 			unknown(m, "too many records were lost");
+		else if (d->flags & NOT_LEAN && r->lean)
+			unknown(m, NOT_LEAN_WHY);
 		else if (!(s.wall > 0))
 			unknown(m, "no time was measured");
 		else if (d->flags & AT_ONCE && s.at_once < AT_ONCE_MIN * s.wall)

@@ -32,6 +32,7 @@ struct recording *recording_of_report(const char *path, const struct report *r)
 	rec->ceiling = r->par.ceiling;
 	rec->window_s = (double)r->window_ns / 1e9;
 	rec->command = r->command;
+	rec->lean = r->lean;
 	rec->complete = r->quality.complete && !r->truncated;
 	rec->metrics = metrics_of(r);
 	return rec;
@@ -189,6 +190,14 @@ static int read_metrics(struct recording *rec, const json_t *root)
 	return 0;
 }
 
+/* Before 1.4 there was no other mode than "full". */
+static bool is_lean(const json_t *root)
+{
+	const char *mode = json_string_value(json_object_get(root, "mode"));
+
+	return mode && strcmp(mode, "lean") == 0;
+}
+
 static int read_head(struct recording *rec, const json_t *root)
 {
 	const json_t *par = json_object_get(root, "par");
@@ -208,6 +217,7 @@ static int read_head(struct recording *rec, const json_t *root)
 	if (err)
 		return err;
 	snprintf(rec->kernel, sizeof(rec->kernel), "%s", text);
+	rec->lean = is_lean(root);
 	err = get_bool(root, "command", &rec->command);
 	if (!err)
 		err = get_string(root, "target", RECORDING_JSON_MAX, &text);

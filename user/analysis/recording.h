@@ -23,7 +23,7 @@ struct recording {
 	char kernel[64], format[16]; /* format: version of the report's JSON */
 	uint32_t cpus;
 	double ceiling, window_s;
-	bool command, complete;
+	bool command, complete, lean;
 	struct metrics *metrics;
 };
 

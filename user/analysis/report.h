@@ -17,7 +17,8 @@
 
 #include "bpf/wire.h"
 
-#define REPORT_FORMAT "1.3" /* of its JSON, see JSON_SCHEMA.md */
+#define REPORT_FORMAT "1.4" /* of its JSON, see JSON_SCHEMA.md */
+#define REPORT_ABSENT UINT64_MAX /* a count that lean mode does not know */
 
 /* Thread states of a report; exclusive, they add up to the thread's life inside the window. */
 enum report_state {
@@ -142,7 +143,8 @@ struct report_thread {
 	uint64_t user_ns, system_ns; /* on_cpu split by the kernel's tick samples */
 	uint64_t voluntary, involuntary, migrations;
 	uint64_t loop_ns; /* part of io_ipc: in calls that wait for many things at once, see model.h */
-	uint64_t waits, timeouts, interrupted, again, wakes, empty_wakes;
+	uint64_t waits, timeouts, interrupted;
+	uint64_t again, wakes, empty_wakes; /* or REPORT_ABSENT */
 	uint32_t top_lock; /* id of the lock it lost most time on, 0: none */
 	const char *name;  /* as its language calls it ("Thread-3 (worker)"), "" if that is not known */
 	bool python;	   /* it runs Python: the next three are there */
@@ -203,7 +205,7 @@ struct report_gil {
 	uint64_t handoffs;   /* waits that ended with the GIL in another thread's hands: counted */
 	bool switches_known;
 	uint64_t switches;   /* CPython's own count of changes of hands, also without a wait */
-	uint64_t forced;     /* waits of threads that had to let go of it (switch interval) */
+	uint64_t forced;     /* waits of threads that had to let go of it, or REPORT_ABSENT */
 	/* parts of the waits' time; they add up to report_lock.wait_ns */
 	uint64_t poll_ns;    /* asleep until it was handed over, in turns of the switch interval */
 	uint64_t delay_ns;   /* woken (or just preempted), no CPU free: run-queue delay */
@@ -276,8 +278,8 @@ struct report_lock {
 	uint64_t open;	  /* waits still going on at the end of the window */
 	uint64_t carried; /* waits that had begun before the window */
 	uint64_t calls;	  /* futex calls that slept: re-waits of one acquisition counted each */
-	uint64_t timeouts, interrupted, again; /* futex calls that ended so */
-	uint64_t wakes, empty_wakes;
+	uint64_t timeouts, interrupted; /* futex calls that ended so; lean: of those that slept */
+	uint64_t again, wakes, empty_wakes; /* or REPORT_ABSENT */
 	uint64_t wait_ns;    /* sum over waits, from first block to going on */
 	uint64_t blocked_ns; /* part of it really blocked */
 	uint64_t delay_ns;   /* part of it woken, waiting for a CPU */
@@ -482,6 +484,7 @@ struct report {
 	uint64_t begin_ns;   /* CLOCK_MONOTONIC */
 	uint64_t window_ns;
 	bool command;	   /* launched by us */
+	bool lean;	   /* futex calls that did not sleep are not known: bpf/lean.bpf.h */
 	bool truncated;	   /* the trace ended before its window was closed */
 	const char *target; /* "4711 python3 service.py" or the command line; raw bytes */
 

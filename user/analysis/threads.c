@@ -69,7 +69,7 @@ static void close_states(uint64_t *state_ns, uint64_t life_ns)
 		state_ns[STATE_UNKNOWN] += life_ns - sum;
 }
 
-static void fill_counts(struct report_thread *ret, const struct wire_sums *s)
+static void fill_counts(struct report_thread *ret, const struct wire_sums *s, bool lean)
 {
 	uint64_t ticks = s->utime_ns + s->stime_ns;
 	uint64_t on_cpu = ret->state_ns[STATE_ON_CPU];
@@ -84,9 +84,9 @@ static void fill_counts(struct report_thread *ret, const struct wire_sums *s)
 	ret->waits = s->waits;
 	ret->timeouts = s->timeouts;
 	ret->interrupted = s->interrupted;
-	ret->again = s->again;
-	ret->wakes = s->wakes;
-	ret->empty_wakes = s->empty_wakes;
+	ret->again = lean ? REPORT_ABSENT : s->again;
+	ret->wakes = lean ? REPORT_ABSENT : s->wakes;
+	ret->empty_wakes = lean ? REPORT_ABSENT : s->empty_wakes;
 }
 
 /* Samples say which share of the CPU time, the sums how much that is. */
@@ -166,7 +166,7 @@ static void fill_thread(struct report_thread *ret, struct report_quality *q, con
 	sum = analysis_sum_states(ret->state_ns);
 	q->residual_ns += difference(sum, ret->life_ns);
 	close_states(ret->state_ns, ret->life_ns);
-	fill_counts(ret, s);
+	fill_counts(ret, s, m->window.flags & WIRE_WINDOW_LEAN);
 	if (s->voluntary || s->involuntary)
 		ret->never_switched = false;
 	apart = apart_ns(m, t);
@@ -177,7 +177,7 @@ static void fill_thread(struct report_thread *ret, struct report_quality *q, con
 }
 
 /* The threads that ended and were added up: one row without a tid. */
-static void fill_folded(struct report_thread *ret, const struct process *p)
+static void fill_folded(struct report_thread *ret, const struct model *m, const struct process *p)
 {
 	ret->pid = p->pid;
 	snprintf(ret->comm, sizeof(ret->comm), "(ended threads)");
@@ -186,7 +186,7 @@ static void fill_folded(struct report_thread *ret, const struct process *p)
 	ret->life_ns = p->folded_life_ns;
 	fill_states(ret->state_ns, p->folded_sums.state_ns, p->folded_class_ns);
 	close_states(ret->state_ns, ret->life_ns);
-	fill_counts(ret, &p->folded_sums);
+	fill_counts(ret, &p->folded_sums, m->window.flags & WIRE_WINDOW_LEAN);
 }
 
 static uint64_t weight(const struct report_thread *t)
@@ -237,7 +237,7 @@ void analysis_threads(struct report *r, const struct model *m)
 	}
 	DL_FOREACH(m->all_processes, p)
 		if (p->folded_threads)
-			fill_folded(&r->threads[r->n_threads++], p);
+			fill_folded(&r->threads[r->n_threads++], m, p);
 	free(times);
 	qsort(r->threads, r->n_threads, sizeof(*r->threads), by_thread_weight);
 }

@@ -78,14 +78,15 @@ static void fill_threads(double *figure, const struct measured *m)
 		user += (double)t->user_ns;
 		sys += (double)t->system_ns;
 		switches += (double)(t->voluntary + t->involuntary);
-		futex += (double)(t->waits + t->timeouts + t->interrupted + t->again + t->wakes +
-				  t->empty_wakes);
+		if (!r->lean)
+			futex += (double)(t->waits + t->timeouts + t->interrupted + t->again +
+					  t->wakes + t->empty_wakes);
 	}
 	figure[FIGURE_USER] = user;
 	figure[FIGURE_SYS] = sys;
 	figure[FIGURE_CPU] = user + sys;
 	figure[FIGURE_SWITCHES] = switches;
-	figure[FIGURE_FUTEX] = futex;
+	figure[FIGURE_FUTEX] = r->lean ? NAN : futex; /* it knows of a part only */
 	figure[FIGURE_FIRST_CPU] = first_cpu(m);
 }
 

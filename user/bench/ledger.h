@@ -145,6 +145,7 @@ struct ledger {
 	struct ledger_claim *claims;
 	size_t n_claims, cap_claims;
 	bool incomplete; /* ended early */
+	bool lean;	 /* watched so: futex calls are not known */
 	size_t n_failed; /* runs */
 };
 

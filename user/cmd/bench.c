@@ -88,6 +88,9 @@ static const struct opt options[] = {
 	  NULL },
 	{ "scale", 0, OPT_CUSTOM, offsetof(struct bench_opts, scale), "F",
 	  "multiply the work by F; small: as short as makes sense", "How much", parse_scale },
+	{ "lean", 0, OPT_FLAG, offsetof(struct bench_opts, lean), NULL,
+	  "watch without system call tracepoints: no futex calls in the ledger", "How much",
+	  NULL },
 	{ "format", 'f', OPT_STRING, offsetof(struct bench_opts, show.format), "NAME",
 	  "one of the formats below", "Ledger", NULL },
 	{ "to", 0, OPT_STRING, offsetof(struct bench_opts, show.to), "FILE",
@@ -235,7 +238,13 @@ static int measure(struct runner *r, const struct bench_opts *opts, const struct
 static int prepare(struct runner **r, struct outfile **to, const struct bench_opts *opts,
 		   const struct origin *origin, const struct host_costs *costs)
 {
-	struct runner_opts runner = { origin, opts->as_root, opts->sample_hz, costs };
+	struct runner_opts runner = {
+		.origin = origin,
+		.as_root = opts->as_root,
+		.lean = opts->lean,
+		.sample_hz = opts->sample_hz,
+		.costs = costs,
+	};
 	bool in_place = opts->show.to && outfile_in_place(opts->show.to);
 	int err = in_place ? show_open(to, &opts->show) : 0;
 
@@ -264,6 +273,7 @@ static int go(const struct bench_opts *opts, const struct bench_plan *plan, char
 	struct runner *r = NULL;
 	int err, code = EXIT_OK;
 
+	l->lean = opts->lean;
 	err = host_costs_measure(&l->costs);
 	if (!err)
 		err = prepare(&r, &to, opts, origin, &l->costs);

@@ -18,7 +18,7 @@ struct bench_opts {
 	uint64_t time_ns;
 	double scale; /* 0: small */
 	uint64_t sample_hz;
-	bool validate, list, as_root, quiet, help;
+	bool validate, list, as_root, lean, quiet, help;
 	struct show_opts show; /* its expectations too */
 };
 

@@ -99,6 +99,7 @@ static void watch_opts(struct runner *r, const struct runner_job *job, struct wa
 {
 	*ret = watch_defaults;
 	ret->sample_hz = r->opts.sample_hz;
+	ret->lean = r->opts.lean;
 	ret->costs = r->opts.costs;
 	ret->save = job->save;
 	if (job->question)

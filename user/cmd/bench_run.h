@@ -14,7 +14,7 @@ struct runner;
 
 struct runner_opts {
 	const struct origin *origin;
-	bool as_root;
+	bool as_root, lean;
 	uint64_t sample_hz; /* stacks, for traces that are kept */
 	const struct host_costs *costs; /* for predictions */
 };

@@ -196,6 +196,7 @@ static int load(struct session **ret, const struct watch_opts *opts, bool by_tid
 	struct session_opts session = {
 		.follow_children = !opts->no_children,
 		.by_tid = by_tid,
+		.lean = opts->lean,
 		.ring_bytes = opts->ring_bytes,
 		.sample_ns = sample_ns(opts),
 		.native = opts->sample_hz && !opts->no_native,
@@ -263,7 +264,7 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 	w->window.head = (struct wire_head){ 0, 0, WIRE_WINDOW, sizeof(w->window) };
 	w->window.flags = (command ? WIRE_WINDOW_COMMAND : 0) |
 			  (opts->no_children ? WIRE_WINDOW_NO_CHILDREN : 0) |
-			  (by_tid ? WIRE_WINDOW_TIDS : 0);
+			  (by_tid ? WIRE_WINDOW_TIDS : 0) | (opts->lean ? WIRE_WINDOW_LEAN : 0);
 	w->signals = -1;
 	w->model = model_new();
 	if (opts->show.what_if.n) {

@@ -23,7 +23,7 @@ struct watch_opts {
 	uint64_t sample_hz; /* stacks a second of running or waiting, 0: none */
 	double max_overhead; /* share of the target's CPU time, 0: whatever it costs */
 	bool no_native, debuginfod;
-	bool no_children, prog_stats, verbose, quiet;
+	bool no_children, lean, prog_stats, verbose, quiet;
 	bool test_no_storage;
 	bool help;
 	/*
@@ -40,6 +40,8 @@ struct watch_opts {
 	  "save the trace; `parascope report FILE` shows it again", "Session", NULL },             \
 	{ "no-children", 0, OPT_FLAG, offsetof(type, watch.no_children), NULL,                     \
 	  "do not follow processes that the target forks", "Session", NULL },                      \
+	{ "lean", 0, OPT_FLAG, offsetof(type, watch.lean), NULL,                                   \
+	  "no system call tracepoints: cheaper, but only waits that slept", "Session", NULL },     \
 	{ "ring-size", 0, OPT_CUSTOM, offsetof(type, watch.ring_bytes), "SIZE",                    \
 	  "buffer between kernel and parascope (64K-1G, default 8M)", "Session",                   \
 	  watch_parse_ring },                                                                      \

@@ -12,6 +12,7 @@
 
 #include "user/base/buf.h"
 #include "user/base/fail.h"
+#include "user/model/lean.h"
 #include "user/model/level.h"
 #include "user/model/blame.h"
 #include "user/model/lock.h"
@@ -118,6 +119,7 @@ static void switched_in(struct model *m, const struct wire_switch *r)
 		thread_correct(m, t, WIRE_PREEMPTED); /* it was just leaving the CPU */
 	python_enter(m, t, r->head.ts_ns);
 	thread_enter(m, t, WIRE_ON_CPU, r->head.ts_ns);
+	lean_resume(m, t, t->since_ns);
 }
 
 static void apply_switch(struct model *m, const void *rec)
@@ -139,6 +141,7 @@ static void apply_wake(struct model *m, const void *rec)
 		t->early = *r; /* the switch that follows says WIRE_SWITCH_RACED if it slept */
 	else if (t->state != WIRE_ON_CPU && t->state != WIRE_DEAD)
 		thread_woken(m, t, r, r->head.ts_ns);
+	lean_woke(m, r);
 }
 
 static void apply_futex(struct model *m, const void *rec)

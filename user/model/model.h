@@ -36,6 +36,8 @@
  * Measured on CPython 3.9 - 3.15: 100 to 200 us separate lost races from new acquisitions.
  */
 #define MODEL_REWAIT_NS 100000
+/* The same of other locks in lean mode: to look at the word and to sleep again takes 2 to 5 us. */
+#define MODEL_RETRY_NS 20000
 
 /* What kind of lock a futex word belongs to; word.c says how that is found. */
 enum lock_kind {
@@ -298,6 +300,12 @@ struct thread {
 		uint64_t addr;
 		const struct stack *stack;
 	} look;
+	struct lean { /* see lean.h */
+		bool asleep; /* in a call whose end no record tells */
+		struct wire_futex call;
+		struct wire_sample seen; /* where; ts 0: not known */
+		const struct stack *stack;
+	} lean;
 	bool dropping;		/* that is a GIL, and it has it: no wait */
 	uint64_t drop_ns, drop_on_cpu_ns; /* when it last let go of a GIL */
 	uint64_t drop_delay_ns;		  /* runnable since then */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sample.c - see sample.h. */
 #include "user/model/blame.h"
+#include "user/model/lean.h"
 #include "user/model/python.h"
 #include "user/model/sample.h"
 #include "user/model/stack.h"
@@ -42,7 +43,7 @@ static void sample_wait(struct model *m, struct thread *t, const struct wire_sam
 static void sample_waited(struct model *m, struct thread *t, const struct wire_sample *r,
 			  const struct stack *stack)
 {
-	if (stack || r->stack)
+	if ((stack || r->stack) && !lean_seen(t, r, stack))
 		wait_seen_at(m, t, r, stack);
 	lock_blame_held(m, t, t->wait.lock, stack, r->head.ts_ns);
 }

@@ -12,6 +12,7 @@
 
 #include "user/base/buf.h"
 #include "user/model/blame.h"
+#include "user/model/lean.h"
 #include "user/model/level.h"
 #include "user/model/phase.h"
 #include "user/model/process.h"
@@ -122,6 +123,7 @@ void thread_sleep(struct model *m, struct thread *t, const struct wire_switch *s
 	bool apply_word = s->prev_state == WIRE_FUTEX_WAIT && s->flags & WIRE_SWITCH_BLOCK;
 
 	python_leave(m, t, s, t->since_ns);
+	lean_sleep(t, s->flags & WIRE_SWITCH_LEAN, &s->block);
 	if (apply_word) {
 		wait_sleep(m, t, &s->block, s->flags & WIRE_SWITCH_OBJECT, t->since_ns);
 	} else if (s->prev_state != WIRE_STOPPED && s->prev_state != WIRE_FUTEX_WAIT &&
@@ -142,6 +144,7 @@ void thread_woken(struct model *m, struct thread *t, const struct wire_wake *w, 
 	timeline_woken(m, t, waker, w, ts);
 	python_woken(t, ts);
 	wait_woken(m, t, waker, w);
+	lean_ended(t, w);
 	thread_enter(m, t, WIRE_WOKEN, ts);
 }
 
@@ -257,6 +260,7 @@ void thread_name(struct model *m, struct thread *t, const struct wire_task *r)
 void thread_start(struct model *m, struct thread *t, const struct wire_task *r)
 {
 	if (r->flags & WIRE_TASK_BLOCKED && r->state == WIRE_FUTEX_WAIT) {
+		lean_sleep(t, r->flags & WIRE_TASK_LEAN, &r->block);
 		wait_sleep(m, t, &r->block, false, r->head.ts_ns);
 		t->wait.carried = true;
 	}
@@ -315,6 +319,7 @@ void thread_suspend(struct model *m, struct thread *t, uint64_t ts)
 	t->wait = (struct wait){ 0 };
 	t->look = (struct look){ 0 };
 	t->early = (struct wire_wake){ 0 };
+	t->lean = (struct lean){ 0 };
 	t->dropped = NULL;
 	t->drop_ns = 0;
 	t->python.held = NULL;
@@ -330,6 +335,7 @@ void thread_resume(struct model *m, struct thread *t, const struct wire_thread_s
 	if (t->state == r->state || t->since_ns > r->head.ts_ns)
 		return; /* a record has told it, or what came after it */
 	was = thread_leave(m, t, r->head.ts_ns);
+	lean_sleep(t, r->flags & WIRE_STATE_LEAN, &r->block);
 	if (r->flags & WIRE_STATE_BLOCK) {
 		wait_sleep(m, t, &r->block, false, t->since_ns);
 		t->wait.carried = true;

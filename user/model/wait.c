@@ -46,10 +46,16 @@ static bool is_cmd(uint32_t op, uint32_t cmds)
 	return cmd < 32 && (CMD(cmd) & cmds);
 }
 
-/* The CPU time since the last call returned is short: it did not get the lock, or not for long. */
+/* CPU time since its last call returned. */
+static uint64_t ran_since(const struct thread *t, uint64_t ts)
+{
+	return thread_on_cpu_ns(t, ts) - t->wait.on_cpu_at_end_ns;
+}
+
+/* That is short: it did not get the lock, or not for long. */
 static bool soon(const struct thread *t, uint64_t ts)
 {
-	return thread_on_cpu_ns(t, ts) - t->wait.on_cpu_at_end_ns < MODEL_REWAIT_NS;
+	return ran_since(t, ts) < MODEL_REWAIT_NS;
 }
 
 void wait_not_over(struct thread *t, const struct lock *l, uint64_t ts)
@@ -70,7 +76,16 @@ static bool is_writers_futex(uint64_t addr)
  */
 static bool in_company(const struct thread *t, const struct lock *l)
 {
-	return l->kind == KIND_GIL && l->blocked && l->alone_ns < t->wait.slept_ns;
+	return l->blocked && l->alone_ns < t->wait.slept_ns;
+}
+
+/*
+ * Lean mode, where a release that wakes nobody is not seen: has it had the lock since?  Not if it
+ * had had to wake somebody, nor if it ran for no longer than it takes to look and sleep again.
+ */
+static bool had_no_chance(const struct thread *t, const struct lock *l, uint64_t ts)
+{
+	return in_company(t, l) || ran_since(t, ts) < MODEL_RETRY_NS;
 }
 
 static bool continues(const struct thread *t, const struct lock *l, uint64_t ts, bool sleeps)
@@ -82,8 +97,8 @@ static bool continues(const struct thread *t, const struct lock *l, uint64_t ts,
 	if (l->kind == KIND_RWLOCK && w->got_it)
 		return is_writers_futex(w->addr) && soon(t, ts);
 	if (lock_class(l) == CLASS_GIL || l->kind == KIND_PY_LOCK)
-		return soon(t, ts) || (sleeps && in_company(t, l));
-	return true;
+		return soon(t, ts) || (sleeps && l->kind == KIND_GIL && in_company(t, l));
+	return !t->lean.asleep || had_no_chance(t, l, ts);
 }
 
 /* It let go of the GIL a moment ago because it was asked to: the wait began there. */

@@ -5,7 +5,7 @@
  *
  *	{
  *	 "schema":"parascope-report",
- *	 "version":"1.3",
+ *	 "version":"1.4",
  *	 "kernel":"6.18.44",
  *	 ...
  *	 "threads":[
@@ -181,9 +181,9 @@ static void write_thread(struct json_writer *w, const struct report_thread *t)
 		F(F_U64, report_thread, waits),
 		F(F_U64, report_thread, timeouts),
 		F(F_U64, report_thread, interrupted),
-		F(F_U64, report_thread, again),
-		F(F_U64, report_thread, wakes),
-		F(F_U64, report_thread, empty_wakes),
+		F(F_COUNT, report_thread, again),
+		F(F_COUNT, report_thread, wakes),
+		F(F_COUNT, report_thread, empty_wakes),
 		F(F_U32, report_thread, top_lock),
 		F(F_RAW, report_thread, name),
 		F(F_BOOL, report_thread, python),
@@ -222,9 +222,9 @@ static const struct json_field lock_numbers[] = {
 	F(F_U64, report_lock, calls),
 	F(F_U64, report_lock, timeouts),
 	F(F_U64, report_lock, interrupted),
-	F(F_U64, report_lock, again),
-	F(F_U64, report_lock, wakes),
-	F(F_U64, report_lock, empty_wakes),
+	F(F_COUNT, report_lock, again),
+	F(F_COUNT, report_lock, wakes),
+	F(F_COUNT, report_lock, empty_wakes),
 	F(F_U64, report_lock, wait_ns),
 	F(F_U64, report_lock, blocked_ns),
 	F(F_U64, report_lock, delay_ns),
@@ -278,7 +278,7 @@ static const struct json_field gil_numbers[] = {
 	F(F_U64, report_gil, handoffs),
 	F(F_BOOL, report_gil, switches_known),
 	F(F_U64, report_gil, switches),
-	F(F_U64, report_gil, forced),
+	F(F_COUNT, report_gil, forced),
 	F(F_U64, report_gil, poll_ns),
 	F(F_U64, report_gil, delay_ns),
 	F(F_U64, report_gil, handoff_ns),
@@ -466,6 +466,7 @@ static void write_head(struct json_writer *w, const struct report *r)
 	jsonw_string(w, "version", REPORT_FORMAT);
 	jsonw_string(w, "parascope_version", r->version);
 	jsonf_fields(w, fields, N_OF(fields), r);
+	jsonw_string(w, "mode", r->lean ? "lean" : "full");
 }
 
 #define WRITE_EACH(w, name, array, count, write_one)                                               \

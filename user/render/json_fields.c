@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "user/analysis/report.h"
 #include "user/render/json_fields.h"
 
 static void write_hex(struct json_writer *w, const char *name, uint64_t value)
@@ -22,6 +23,14 @@ static void write_id(struct json_writer *w, const char *name, uint64_t value)
 	jsonw_string(w, name, text);
 }
 
+static void write_count(struct json_writer *w, const char *name, uint64_t value)
+{
+	if (value == REPORT_ABSENT)
+		jsonw_null(w, name);
+	else
+		jsonw_u64(w, name, value);
+}
+
 static void write_field(struct json_writer *w, const struct json_field *f, const void *object)
 {
 	const char *p = (const char *)object + f->offset;
@@ -33,6 +42,8 @@ static void write_field(struct json_writer *w, const struct json_field *f, const
 		return jsonw_u64(w, f->name, *(const uint32_t *)v);
 	case F_U64:
 		return jsonw_u64(w, f->name, *(const uint64_t *)v);
+	case F_COUNT:
+		return write_count(w, f->name, *(const uint64_t *)v);
 	case F_I32:
 		return jsonw_i64(w, f->name, *(const int *)v);
 	case F_I64:

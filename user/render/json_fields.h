@@ -15,6 +15,7 @@
 enum json_type {
 	F_U32,
 	F_U64,
+	F_COUNT, /* u64; REPORT_ABSENT becomes null */
 	F_I32,
 	F_I64,
 	F_BOOL,

@@ -20,7 +20,7 @@
 #include "user/render/ledger.h"
 
 #define LEDGER_SCHEMA_NAME "parascope-ledger"
-#define LEDGER_SCHEMA_VERSION "1.0"
+#define LEDGER_SCHEMA_VERSION "1.1"
 
 static const struct json_field costs_fields[] = {
 	F(F_U64, host_costs, thread_ns),   F(F_U64, host_costs, fork_ns),
@@ -204,6 +204,7 @@ void ledger_json(struct buf *out, const struct ledger *l, const struct render_op
 	jsonw_u64(&w, "repeats", l->repeats);
 	jsonw_string(&w, "suite", l->suite);
 	write_raw(&w, "command", l->command);
+	jsonw_string(&w, "mode", l->lean ? "lean" : "full");
 	jsonw_bool(&w, "complete", !l->incomplete);
 	jsonw_u64(&w, "failed", l->n_failed);
 	write_costs(&w, &l->costs);

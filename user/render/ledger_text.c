@@ -551,6 +551,8 @@ static void print_head(struct text *t, const struct ledger *l)
 	snprintf(note, sizeof(note), "%u %s of each mode, in turn; Linux %s, %u CPUs; parascope %s",
 		 l->repeats, l->repeats == 1 ? "run" : "runs", l->kernel, l->cpus, l->version);
 	text_heading(t, l->suite ? l->suite : "BENCH", note);
+	if (l->lean)
+		text_wrapf(t, TEXT_DIM, 2, "Watched in lean mode: futex calls are not counted.");
 	if (l->incomplete)
 		text_wrapf(t, TEXT_BAD, 2,
 			   "INCOMPLETE: it was ended early; what had been measured "

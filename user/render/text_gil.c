@@ -32,7 +32,9 @@ static void print_hands(struct text *t, const struct report_gil *g, int indent)
 	text_flow(&f, "handed over %s time%s (%s /s)", unit_count(g->handoffs).s,
 		  g->handoffs == 1 ? "" : "s",
 		  unit_decimal(rate, rate < 9.95 ? 1 : 0).s);
-	if (g->interval_ns)
+	if (g->forced == REPORT_ABSENT)
+		text_flow(&f, "switch interval %s", unit_ns(g->interval_ns).s);
+	else if (g->interval_ns)
 		text_flow(&f, "forced by the switch interval of %s: %s", unit_ns(g->interval_ns).s,
 			  unit_count(g->forced).s);
 	else

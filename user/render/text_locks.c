@@ -106,6 +106,12 @@ static void flow_count(struct text_flow *f, const char *label, uint64_t n, const
 		text_flow(f, "%s %s%s", label, unit_count(n).s, note);
 }
 
+/* What is not known is not printed, as what did not happen. */
+static uint64_t known(uint64_t n)
+{
+	return n == REPORT_ABSENT ? 0 : n;
+}
+
 static const struct report_gil *find_gil(const struct text *t, const struct report_lock *l)
 {
 	for (size_t i = 0; l->class == LOCK_CLASS_GIL && i < t->r->n_gils; i++)
@@ -143,8 +149,8 @@ static void print_numbers(struct text *t, const struct report_lock *l, const str
 			  unit_decimal((double)l->calls / (double)l->waits, 1).s);
 	flow_count(&f, "timeouts", l->timeouts, "");
 	flow_count(&f, "interrupted", l->interrupted, " (EINTR)");
-	flow_count(&f, "too late to wait", l->again, " (EAGAIN)");
-	flow_count(&f, "wakes that woke nobody", l->empty_wakes, "");
+	flow_count(&f, "too late to wait", known(l->again), " (EAGAIN)");
+	flow_count(&f, "wakes that woke nobody", known(l->empty_wakes), "");
 	text_flow_end(&f);
 }
 
@@ -205,7 +211,7 @@ static struct text_side right_side(const struct report_lock *l)
 			   .by_count = true };
 	for (size_t i = 0; i < s.n; i++)
 		s.total += l->top_wakers[i].count;
-	if (l->wakes > s.total)
+	if (known(l->wakes) > s.total)
 		s.total = l->wakes;
 	return s;
 }
@@ -436,7 +442,7 @@ static void print_rest(struct text *t, size_t n, uint64_t wait_ns)
 /* What was only woken, and by nobody's wait, says nothing. */
 static bool was_waited_for(const struct report_lock *l)
 {
-	return l->wait_ns || l->waits || l->open || l->timeouts || l->interrupted || l->again;
+	return l->wait_ns || l->waits || l->open || l->timeouts || l->interrupted || known(l->again);
 }
 
 static void print_section(struct text *t, const struct section *s)

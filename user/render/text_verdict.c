@@ -104,6 +104,15 @@ static void print_header(struct text *t)
 	buf_free(&version);
 }
 
+/* What is absent below, so that nobody takes it for none. */
+static void print_mode(struct text *t)
+{
+	if (t->r->lean)
+		text_wrapf(t, TEXT_DIM, 0,
+			   "Lean mode: futex calls that did not sleep (EAGAIN, empty wakes) are "
+			   "not known.");
+}
+
 /* --- verdict --------------------------------------------------------------------------------- */
 
 static const enum text_style verdict_styles[VERDICT_COUNT] = {
@@ -255,6 +264,7 @@ void text_head(struct text *t)
 	struct buf advice = { 0 };
 
 	print_header(t);
+	print_mode(t);
 	print_verdict(t);
 	print_evidence(t);
 	if (*v->advice) {

@@ -67,6 +67,14 @@ int calls_choose(struct calls *ret, struct bpf_object *obj, bool twins, bool nat
 	return missing;
 }
 
+int calls_choose_none(struct calls *ret)
+{
+	ret->twins = false;
+	for (size_t i = 0; i < CALLS_MAX; i++)
+		ret->ids[i] = -ENOENT;
+	return 0;
+}
+
 static struct bpf_link *attach(struct bpf_program *prog, int id)
 {
 	int fd = probe_open_tracepoint(id);

@@ -28,6 +28,8 @@ struct calls {
  * or -errno with message if one that must not be.  native: native stacks are wanted.
  */
 int calls_choose(struct calls *ret, struct bpf_object *obj, bool twins, bool native);
+/* None of them (0): tracefs need not be there either. */
+int calls_choose_none(struct calls *ret);
 /*
  * Attach those chosen; *n links more in links, of which there is room for CALLS_LINKS.  0 or
  * -errno, no message.

@@ -114,6 +114,7 @@ static void configure(struct session *s, const struct session_opts *opts)
 		     skel->maps.ring_blocks);
 	memcpy((void *)&skel->rodata->config, &s->config, sizeof(s->config));
 	skel->bss->sample_every_ns = opts->sample_ns;
+	skel->rodata->lean = opts->lean;
 	bpf_program__set_autoload(skel->progs.on_sample, opts->sample_ns != 0);
 	skel->rodata->has_prev_state = s->probe.prev_state;
 	skel->rodata->preemptible = s->probe.preemptible;
@@ -221,7 +222,8 @@ static int load(struct session *s, const struct session_opts *opts)
 	if (!s->skel)
 		return fail_load(-errno, "cannot open the BPF object");
 	configure(s, opts);
-	err = calls_choose(&s->calls, s->skel->obj, s->probe.preemptible, opts->native);
+	err = opts->lean ? calls_choose_none(&s->calls)
+			 : calls_choose(&s->calls, s->skel->obj, s->probe.preemptible, opts->native);
 	if (err < 0)
 		return fail_in(err, CANNOT_LOAD);
 	s->missing_sources = (uint64_t)err + !s->probe.contention;

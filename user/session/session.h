@@ -25,6 +25,7 @@ struct session;
 struct session_opts {
 	bool follow_children;
 	bool by_tid;	     /* targets are threads, not processes */
+	bool lean;	     /* no programs at system calls: bpf/lean.bpf.h */
 	uint64_t ring_bytes; /* rounded up to a power of two */
 	uint64_t sample_ns;  /* a stack for so much running or waiting of Python threads, 0: none */
 	bool native;	     /* ... with native frames */

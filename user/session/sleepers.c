@@ -48,7 +48,7 @@ static void fill_awake(struct sleeper *s, const struct wire_task *rec)
 {
 	s->awake = *rec;
 	s->awake.state = WIRE_ON_CPU;
-	s->awake.flags &= (__u8)~WIRE_TASK_BLOCKED;
+	s->awake.flags &= (__u8)~(WIRE_TASK_BLOCKED | WIRE_TASK_LEAN);
 	s->awake.thread_pointer = s->awake.sp = s->awake.ip = s->awake.bp = 0;
 	memset(&s->awake.block, 0, sizeof(s->awake.block));
 }
@@ -78,7 +78,8 @@ static void fill_sleep(struct sleeper *s, const struct wire_task *rec)
 		.head = head(rec, s->tid, WIRE_SWITCH, sizeof(s->sleep)),
 		.cpu = rec->cpu,
 		.prev_state = rec->state,
-		.flags = WIRE_SWITCH_BLOCK | WIRE_SWITCH_FOUND,
+		.flags = WIRE_SWITCH_BLOCK | WIRE_SWITCH_FOUND |
+			 (rec->flags & WIRE_TASK_LEAN ? WIRE_SWITCH_LEAN : 0),
 		.block = rec->block,
 	};
 }

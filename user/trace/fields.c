@@ -134,6 +134,7 @@ static const struct field wake_fields[] = {
 	FIELD(wire_wake, cpu, FIELD_UINT),
 	FIELD(wire_wake, flags, FIELD_HEX),
 	FIELD(wire_wake, addr, FIELD_HEX),
+	FIELD(wire_wake, op, FIELD_HEX),
 };
 
 static const struct field futex_fields[] = {

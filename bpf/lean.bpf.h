@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * lean.bpf.h - futex waits without any program at system calls (`lean` in maps.bpf.h).
+ *
+ * What a thread waits for stands in its saved registers when it goes to sleep, what its waker does
+ * in the waker's.  A call's result is not seen: how a sleep ended is told by who ended it, a thread
+ * in a futex call that wakes, a signal, or a timer.  Calls that do not sleep are not seen at all.
+ *
+ * There is no WIRE_FUTEX: WIRE_SWITCH_LEAN says that a sleep is one in a futex call, WIRE_WAKE_LEAN
+ * how it ends.  One call may sleep more than once (a priority-inheriting lock that another thread
+ * was faster to take, a wake-up for nothing): each sleep counts then.
+ */
+#ifndef PARASCOPE_LEAN_BPF_H
+#define PARASCOPE_LEAN_BPF_H
+
+enum lean_end {
+	LEAN_WOKEN, /* by what is not known */
+	LEAN_CALL,  /* by a futex call */
+	LEAN_TIMEOUT,
+	LEAN_SIGNAL,
+};
+
+/*
+ * How long before a switch its thread may have been woken already, if that does not show in its
+ * state: the waker waits for the run queue's lock then, which is held meanwhile.  A mark that is
+ * older is left from an earlier call, as nobody told that a new one began.
+ */
+#define LEAN_EARLY_MAX_NS 20000
+
+#define PAGE_MASK 0xfffULL
+#define TWO_WORDS                                                                                  \
+	(CMD(FUTEX_REQUEUE) | CMD(FUTEX_CMP_REQUEUE) | CMD(FUTEX_WAKE_OP) |                        \
+	 CMD(FUTEX_CMP_REQUEUE_PI))
+
+static __always_inline bool lean_timed(const struct syscall_regs *regs)
+{
+	return (regs->nr == NR_futex_wait ? regs->args[4] : regs->args[3]) != 0;
+}
+
+/* Is it about to sleep on a word?  Then its call is noted. */
+static __always_inline bool lean_sleep(struct thread *t, __u32 state,
+				       const struct syscall_regs *regs, __u64 now)
+{
+	if (!(state & TASK_INTERRUPTIBLE)) /* a page fault or a kernel lock inside the call */
+		return false;
+	if (regs->nr == NR_futex) { /* as good as always: without the rest it is half as long */
+		t->futex.addr = regs->args[0];
+		t->futex.op = regs->args[1];
+		t->futex.val = regs->args[2];
+		t->futex.addr2 = t->futex.vector = 0;
+		t->futex.timed = regs->args[3] != 0;
+	} else if (regs->nr != NR_restart_syscall) { /* that goes on with the call as it was */
+		futex_decode(&t->futex, regs->nr, regs->args);
+		t->futex.timed = lean_timed(regs);
+	}
+	if (!futex_is(t->futex.op, WAIT_CMDS))
+		return false;
+	t->futex.enter_ns = now;
+	t->futex.end = LEAN_WOKEN;
+	return true;
+}
+
+static __always_inline bool lean_raced(struct thread *t, __u64 early_ns, struct task_struct *prev,
+				       __u64 now)
+{
+	if (!early_ns ||
+	    (prev->__state != TASK_WAKING && (__s64)(now - early_ns) >= LEAN_EARLY_MAX_NS))
+		return false;
+	t->futex.end = t->futex.early_end;
+	return true;
+}
+
+/* What `current` is in: a futex call that wakes?  Its memory is read for futex_requeue(2) only. */
+static __always_inline bool lean_waker(struct futex_call *call, struct task_struct *current)
+{
+	struct syscall_regs regs;
+
+	if (!current->pid || current->flags & PF_KTHREAD)
+		return false;
+	syscall_regs_read(&regs, current);
+	if (!futex_decode(call, regs.nr, regs.args) || !futex_is(call->op, WAKE_CMDS))
+		return false;
+	if (regs.nr == NR_futex && futex_is(call->op, TWO_WORDS))
+		call->addr2 = regs.args[4];
+	return true;
+}
+
+/* One futex word may have other addresses in other processes, but it lies at the same place of a page. */
+static __always_inline bool lean_same_word(__u64 waited, __u64 woken, __u32 op)
+{
+	return op & FUTEX_PRIVATE ? waited == woken : !((waited ^ woken) & PAGE_MASK);
+}
+
+/* Is this the call that wakes a thread that waits so?  Of a vector only the first word is known. */
+static __always_inline bool lean_fits(const struct futex_call *call, const struct futex_call *wait)
+{
+	return wait->vector || futex_is(wait->op, CMD(FUTEX_WAIT_REQUEUE_PI)) ||
+	       lean_same_word(wait->addr, call->addr, wait->op) ||
+	       lean_same_word(wait->addr, call->addr2, wait->op);
+}
+
+/* A signal, or a stop, has come to a thread that is asleep. */
+static __always_inline bool lean_signalled(struct task_struct *task)
+{
+	__u64 came = task->pending.signal.sig[0] | task->signal->shared_pending.signal.sig[0];
+
+	return came & ~task->blocked.sig[0] || task->jobctl & JOBCTL_PENDING;
+}
+
+/*
+ * Who ends a wait; near: `current` may be who does, not an interrupt's bystander that has nothing to
+ * do with it.  Where the kernel does not show interrupts, a call for another word says nothing of a
+ * wait with a timeout; of one without, it was requeued to that word.  A thread that dies wakes who
+ * joins it, and who waits for its locks.
+ */
+static __always_inline enum lean_end lean_end_of(struct task_struct *task,
+						 const struct futex_call *wait,
+						 struct task_struct *current, int irq, bool near,
+						 bool call)
+{
+	bool dies = near && current->flags & PF_EXITING && current->mm;
+
+	if (lean_signalled(task))
+		return LEAN_SIGNAL;
+	if (call && (!irq || !wait->timed))
+		return LEAN_CALL;
+	return wait->timed && irq && !(irq < 0 && dies) ? LEAN_TIMEOUT : LEAN_WOKEN;
+}
+
+/* A futex call that is asleep, or, early, about to be; false: it is in another call. */
+static __always_inline bool lean_waits(struct thread *t, struct task_struct *task, bool early,
+				       struct futex_call *wait)
+{
+	struct syscall_regs regs;
+
+	if (!early) {
+		*wait = t->futex;
+		return t->futex.blocked;
+	}
+	syscall_regs_read(&regs, task);
+	wait->vector = regs.nr == NR_futex_waitv; /* its memory is not at hand */
+	wait->addr = regs.args[0];
+	wait->op = regs.nr == NR_futex ? regs.args[1] : FUTEX_WAIT_BITSET;
+	if (regs.nr == NR_futex_wait)
+		wait->op |= regs.args[3] & FUTEX_PRIVATE;
+	wait->timed = lean_timed(&regs);
+	return (regs.nr == NR_futex || regs.nr == NR_futex_wait || regs.nr == NR_futex_waitv) &&
+	       futex_is(wait->op, WAIT_CMDS);
+}
+
+/*
+ * The usual case, and no more than it takes to know: a thread of the same process wakes the word that
+ * is slept on.
+ */
+static __always_inline bool lean_plain_wake(struct thread *t, const struct thread *waker,
+					    struct task_struct *current, struct futex_call *by)
+{
+	struct syscall_regs regs;
+
+	if (waker->tgid != t->tgid || !t->futex.blocked)
+		return false;
+	syscall_regs_read(&regs, current);
+	if (regs.nr != NR_futex || regs.args[0] != t->futex.addr ||
+	    !futex_is(regs.args[1], CMD(FUTEX_WAKE) | CMD(FUTEX_WAKE_BITSET)))
+		return false;
+	by->addr = regs.args[0];
+	by->op = regs.args[1];
+	t->futex.end = LEAN_CALL;
+	return true;
+}
+
+/*
+ * A thread is woken: by a futex call (true, with the word and operation of *by), or what else ends
+ * its sleep.  Returns flags of wire_wake.
+ */
+static __always_inline __u16 lean_woken(struct thread *t, struct task_struct *task,
+					struct task_struct *current, bool early, int irq,
+					struct futex_call *by)
+{
+	struct futex_call wait = {};
+	enum lean_end end;
+	__u16 flags = WIRE_WAKE_LEAN;
+	bool near, call;
+
+	if (!lean_waits(t, task, early, &wait))
+		return 0;
+	near = irq <= 0 && (!(wait.op & FUTEX_PRIVATE) || task->mm == current->mm);
+	call = near && lean_waker(by, current);
+	if (call && lean_fits(by, &wait))
+		end = LEAN_CALL;
+	else
+		end = lean_end_of(task, &wait, current, irq, near, call);
+	if (end == LEAN_CALL)
+		flags |= WIRE_WAKE_FUTEX;
+	if (early)
+		t->futex.early_end = end;
+	else
+		t->futex.end = end;
+	if (end == LEAN_TIMEOUT)
+		flags |= WIRE_WAKE_TIMEOUT;
+	if (end == LEAN_SIGNAL)
+		flags |= WIRE_WAKE_SIGNAL;
+	if (wait.vector)
+		flags |= WIRE_WAKE_VECTOR;
+	return flags;
+}
+
+/* It goes on after a sleep on a word. */
+static __always_inline void lean_resume(struct thread *t, __u64 now)
+{
+	t->futex.blocked = false;
+	if (in_window(now)) {
+		if (t->futex.end == LEAN_TIMEOUT)
+			t->sums.timeouts++;
+		else if (t->futex.end == LEAN_SIGNAL)
+			t->sums.interrupted++;
+		else
+			t->sums.waits++;
+	}
+	if (has_stack(t))
+		sample_kept(t, now);
+}
+
+#endif
