@@ -146,8 +146,8 @@ int main(int argc, char **argv)
 	}
 	getrusage(RUSAGE_SELF, &usage);
 	printf("{\"records\": %zu, \"bytes\": %zu, \"ns_per_record\": %.1f, \"report_ms\": %.2f, "
-	       "\"rss_kib\": %ld}\n", n, all.len, (double)apply_ns / (double)n,
-	       (double)report_ns / 1e6, usage.ru_maxrss);
+	       "\"rss_kib\": %ld}\n",
+	       n, all.len, (double)apply_ns / (double)n, (double)report_ns / 1e6, usage.ru_maxrss);
 	buf_free(&all);
 	return 0;
 }

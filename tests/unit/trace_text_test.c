@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "user/base/fail.h" /* before cmocka, which makes a macro of fail() */
+#include "user/trace/fields.h"
 #include "user/trace/trace.h"
 
 #include <cmocka.h>
@@ -579,6 +580,26 @@ static void test_names(void **state)
 	assert_string_equal(trace_loss_name(WIRE_LOSS_KINDS), "?");
 }
 
+/* What is not looked at by trace_check() has nothing that could be wrong. */
+static void test_plain(void **state)
+{
+	unsigned int plain = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < WIRE_KIND_MAX; i++) {
+		const struct kind *k = kind_get(i);
+
+		if (!k || !k->plain)
+			continue;
+		plain++;
+		for (size_t f = 0; f < k->n_fields; f++) {
+			assert_int_equal(k->fields[f].limit, 0);
+			assert_int_not_equal(k->fields[f].form, FIELD_STRING);
+		}
+	}
+	assert_int_equal(plain, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -587,7 +608,7 @@ int main(void)
 		cmocka_unit_test(test_bad_lines),      cmocka_unit_test(test_nothing_on_the_line),
 		cmocka_unit_test(test_long_line),      cmocka_unit_test(test_check),
 		cmocka_unit_test(test_names),	       cmocka_unit_test(test_stacks),
-		cmocka_unit_test(test_check_python),
+		cmocka_unit_test(test_check_python),   cmocka_unit_test(test_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

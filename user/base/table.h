@@ -4,8 +4,8 @@
  * addresses).  Include it in place of <uthash.h>.
  *
  * uthash's own takes its keys byte by byte and was the first in the profile of the reader.  Here each
- * word is multiplied to 128 bits and folded, so that every bit of it reaches the low bits, which
- * choose the bucket.  The order of HASH_ITER is that of insertion and does not depend on it.
+ * word is multiplied to 128 bits and folded, and the whole once more, so that every bit reaches the low
+ * ones, which choose the bucket.  The order of HASH_ITER is that of insertion and does not depend on it.
  */
 #ifndef PARASCOPE_TABLE_H
 #define PARASCOPE_TABLE_H
@@ -33,7 +33,7 @@ static inline uint32_t table_hash(const void *key, size_t len)
 	}
 	word = 0;
 	memcpy(&word, at, len);
-	return (uint32_t)table_fold(hash, word);
+	return (uint32_t)table_fold(table_fold(hash, word), 0x8ebc6af09c88c6e3ULL);
 }
 
 #define HASH_FUNCTION(key, len, ret) ((ret) = table_hash(key, len))

@@ -49,7 +49,7 @@ void jsonw_close(struct json_writer *w, char bracket)
 	w->comma = true;
 }
 
-/* A report of 10,000 threads has half a million numbers: formatting would take most of its time. */
+/* A report of 10,000 threads has half a million numbers: formats would take most of its time. */
 static void add_number(struct buf *out, uint64_t value)
 {
 	char text[20], *at = text + sizeof(text);

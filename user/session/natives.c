@@ -344,8 +344,8 @@ void natives_sleeper(struct natives *n, const struct wire_task *rec, struct wire
 {
 	struct wire_stack native = { 0 };
 
-	if (!n || !walk_thread(n->tables, spaces_slot(n->spaces, rec->tgid), &n->memory, rec,
-			       &native))
+	if (!n ||
+	    !walk_thread(n->tables, spaces_slot(n->spaces, rec->tgid), &n->memory, rec, &native))
 		return;
 	natives_stack(n, &native);
 	for (uint32_t i = 0; i < stack->n && native.n < WIRE_FRAMES_MAX; i++)
