@@ -175,7 +175,7 @@ __noinline int word_describe(struct thread *t, struct wire_block *b, __u64 key, 
 	struct wire_word *w;
 	__u64 base;
 
-	if (!t || !b)
+	if (!t || !b || !detailed(now))
 		return 0;
 	base = b->addr & ~7ULL;
 	sample_first(t, b->addr, now);

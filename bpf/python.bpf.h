@@ -224,7 +224,7 @@ __noinline int python_word(struct thread *t, struct wire_block *block, __u64 now
 	struct syscall_regs regs;
 	struct gil_words gil;
 
-	if (!t || !block)
+	if (!t || !block || !detailed(now))
 		return PYTHON_WORD_OTHER;
 	py = python_get(t->python);
 	if (!py || !python_self(t, now))

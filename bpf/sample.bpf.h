@@ -328,7 +328,7 @@ static __always_inline void sample_gil(struct thread *t, __u64 now)
  */
 __noinline int sample_leaving(struct thread *t, __u32 state, __u64 now)
 {
-	if (!t || !gil_held(t, t->tstate ? t->tstate : python_self(t, now)))
+	if (!t || !detailed(now) || !gil_held(t, t->tstate ? t->tstate : python_self(t, now)))
 		return 0;
 	if (state == WIRE_PREEMPTED || !sample_every_ns || now < t->held_sample_ns + HELD_EVERY_NS)
 		return WIRE_SWITCH_GIL;

@@ -37,18 +37,14 @@ static __always_inline void sleep_on_word(struct thread *t, struct task_struct *
 	int known = PYTHON_WORD_OTHER;
 	__u64 key;
 
-	t->futex.blocked = true;
-	if (lean)
-		t->wait_stack = 0;
-	if (!detailed(now))
-		return;
 	block->nr = NR_futex;
 	block->addr = t->futex.addr;
 	block->op = t->futex.op;
 	block->val = t->futex.val;
-	if (!t->futex.enter_ns && !t->futex.open)
-		t->futex.enter_ns = now;
-	if (lean && has_stack(t))
+	t->futex.blocked = true;
+	if (lean)
+		t->wait_stack = 0;
+	if (lean && has_stack(t) && detailed(now))
 		sample_before(t, now);
 	if (t->python)
 		known = python_word(t, block, now);
@@ -112,7 +108,7 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	if (!state) {
 		if (in_window(now))
 			t->sums.involuntary++;
-		if (t->python && detailed(now))
+		if (t->python)
 			*flags |= sample_leaving(t, WIRE_PREEMPTED, now);
 		thread_enter(t, WIRE_PREEMPTED, now);
 		return WIRE_PREEMPTED;
@@ -135,7 +131,7 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	}
 	*flags |= WIRE_SWITCH_BLOCK;
 	/* with an object it waits for the GIL, or for a Python lock and has given the GIL back */
-	if (t->python && !(*flags & WIRE_SWITCH_OBJECT) && detailed(now))
+	if (t->python && !(*flags & WIRE_SWITCH_OBJECT))
 		*flags |= sample_leaving(t, ret, now);
 	if (ret != WIRE_STOPPED)
 		t->last_block = ret;
@@ -197,7 +193,7 @@ static __always_inline void emit_switch(__u32 prev_tid, __u32 next_tid, __u16 cp
 {
 	struct wire_switch *rec;
 
-	if (!detailed(now)) {
+	if (!detailed(now)) { /* only an end is told */
 		if (state != WIRE_DEAD)
 			return;
 		next_tid = 0;

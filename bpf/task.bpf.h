@@ -216,27 +216,30 @@ static __always_inline void write_sums(struct seq_file *seq, struct task_struct 
 }
 
 /*
- * For the moment at which records begin again: the state and since when, which belong together unless the
- * thread is just between the two stores of thread_enter().  Its records then say so.
+ * The state and since when, for the moment at which records begin again.  They belong together unless the
+ * thread is just between the two stores of thread_enter(): false, its records tell what follows.
  */
+static __always_inline bool read_state(struct wire_thread_state *ret, const struct thread *t)
+{
+	__u32 seq = *(volatile __u32 *)&t->seq;
+
+	barrier();
+	ret->state = *(volatile __u8 *)&t->state;
+	ret->head.ts_ns = *(volatile __u64 *)&t->since_ns;
+	barrier();
+	return !(seq & 1) && seq == *(volatile __u32 *)&t->seq;
+}
+
 static __always_inline void write_state(struct seq_file *seq, struct task_struct *task)
 {
 	struct thread *t = thread_find(task);
 	struct wire_thread_state rec;
-	__u32 seq_before;
 
 	if (!t || t->state == WIRE_DEAD)
 		return;
 	__builtin_memset(&rec, 0, sizeof(rec));
-	for (int i = 0; i < 3; i++) {
-		seq_before = *(volatile __u32 *)&t->seq;
-		barrier();
-		rec.state = *(volatile __u8 *)&t->state;
-		rec.head.ts_ns = *(volatile __u64 *)&t->since_ns;
-		barrier();
-		if (!(seq_before & 1) && seq_before == *(volatile __u32 *)&t->seq)
-			break;
-	}
+	if (!read_state(&rec, t) && !read_state(&rec, t))
+		read_state(&rec, t);
 	if (rec.head.ts_ns < detail_from_ns)
 		rec.head.ts_ns = detail_from_ns;
 	rec.head.tid = t->tid;

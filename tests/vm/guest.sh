@@ -38,6 +38,7 @@ works)
 	truth python
 	if [ "$(uname -m)" = x86_64 ]; then
 		truth cpu
+		truth budget
 		truth verdict
 	else # emulating it takes three times as long again
 		echo "ok - truth_cpu # SKIP times mean little in this emulation"

@@ -144,7 +144,10 @@ static int switch_detail(struct overhead *o, bool on)
 		err = session_states(o->session, o->opts.ordered, o->opts.ctx);
 		rec.head.ts_ns = session_now_ns();
 	}
-	return err ? err : o->opts.ordered(o->opts.ctx, &rec.head);
+	/* beyond the window it says nothing, and the model does not know yet where that ends */
+	if (err || rec.head.ts_ns >= session_end_ns(o->session))
+		return err;
+	return o->opts.ordered(o->opts.ctx, &rec.head);
 }
 
 static void begin_slot(struct overhead *o)

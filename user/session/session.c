@@ -442,6 +442,11 @@ uint64_t session_run_ns(const struct session *s)
 	return ns;
 }
 
+uint64_t session_end_ns(const struct session *s)
+{
+	return s->skel->data->window_end_ns;
+}
+
 /* On a busy machine a dying thread may wait for its last stay on a CPU. */
 #define DYING_TRIES 200
 #define DYING_PAUSE_US 1000

@@ -66,6 +66,7 @@ int session_snapshot(struct session *s, trace_sink sink, void *ctx);
 #define SESSION_AHEAD_NS 1000000
 uint64_t session_arm(struct session *s, uint64_t duration_ns);
 uint64_t session_disarm(struct session *s);
+uint64_t session_end_ns(const struct session *s); /* UINT64_MAX: not known yet */
 /*
  * After its end: wait for the sums of threads that are just dying (not for long), then records and
  * counts stay as they are.
