@@ -41,11 +41,11 @@ static __always_inline void wake_reader(void)
 #define RING_BUSY (~0ULL - 1) /* another program took room in this ring at this very moment */
 #define RING_TRIES 16
 
-/* One try to take so many bytes: WIRE_RING_PLACE(), RING_FULL, or RING_BUSY. */
-static __always_inline __u64 ring_try(__u32 bytes)
+/* One try to take so many bytes of a ring: WIRE_RING_PLACE(), RING_FULL, or RING_BUSY. */
+static __always_inline __u64 ring_try(__u32 cpu, __u32 bytes)
 {
-	__u32 cpu = bpf_get_smp_processor_id() & config.ring_mask;
-	volatile struct wire_ring *r = bpf_map_lookup_elem(&rings, &cpu);
+	__u32 ring = cpu & config.ring_mask;
+	volatile struct wire_ring *r = bpf_map_lookup_elem(&rings, &ring);
 	__u64 head, waiting;
 
 	if (!r)
@@ -58,27 +58,29 @@ static __always_inline __u64 ring_try(__u32 bytes)
 		return RING_BUSY;
 	if (waiting >= config.ring_wake_bytes)
 		wake_reader();
-	return WIRE_RING_PLACE(cpu, head);
+	return WIRE_RING_PLACE(ring, head);
 }
 
-__noinline __u64 ring_try_again(__u32 bytes)
+/* It was full or busy: one after the other, so that all rings have to be full for a loss. */
+__noinline __u64 ring_try_others(__u32 cpu, __u32 bytes)
 {
 	__u64 place = RING_BUSY;
 
-	for (int i = 0; i < RING_TRIES && place == RING_BUSY; i++)
-		place = ring_try(bytes);
+	for (__u32 i = 1; i <= RING_TRIES && place >= RING_BUSY; i++)
+		place = ring_try(cpu + i, bytes);
 	return place;
 }
 
 /* Take so many bytes: WIRE_RING_PLACE(), or one of the others. */
 static __always_inline __u64 ring_take(__u32 bytes)
 {
+	__u32 cpu = bpf_get_smp_processor_id();
 	__u64 place;
 
 	count_loss(WIRE_LOSS_MADE);
-	place = ring_try(bytes);
-	if (place == RING_BUSY)
-		place = ring_try_again(bytes);
+	place = ring_try(cpu, bytes);
+	if (place >= RING_BUSY)
+		place = ring_try_others(cpu, bytes);
 	if (place >= RING_BUSY)
 		count_loss(WIRE_LOSS_RING_FULL);
 	return place;

@@ -33,8 +33,8 @@ static __always_inline int futex_enter(struct trace_event_raw_sys_enter *ctx, lo
 							    CMD(FUTEX_WAIT_REQUEUE_PI) |
 							    CMD(FUTEX_CMP_REQUEUE_PI)))
 		t->futex.addr2 = syscall_fifth(); /* not all tracepoints have it in ctx */
-	/* reading the clock costs more than all the rest: a wait begins when the thread falls asleep */
-	t->futex.enter_ns = 0;
+	/* reading the clock is half the cost of this program; a wake's begin is of no use */
+	t->futex.enter_ns = futex_is(t->futex.op, WAIT_CMDS) ? bpf_ktime_get_ns() : 0;
 	t->futex.open = false;
 	t->early_ns = 0; /* whatever it was for, it is not for this call */
 	t->futex.wake_ns = 0;

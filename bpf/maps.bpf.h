@@ -9,7 +9,7 @@
 
 /* The futex call a thread is in; active from sys_enter to sys_exit. */
 struct futex_call {
-	__u64 enter_ns; /* when it first fell asleep, 0: it has not */
+	__u64 enter_ns; /* waits only */
 	__u64 wake_ns;	/* when this call last woke a target thread, 0: it has not */
 	__u64 addr;
 	__u64 addr2;

@@ -35,16 +35,18 @@ static __always_inline void emit_mapped(__u32 tid, __u32 tgid, bool astray, __u6
 }
 
 /* Most stacks are known. */
-static __always_inline void emit_stack(struct stack_scratch *s, __u32 tgid, __u64 id, __u64 now)
+__noinline int emit_stack(__u32 where, __u32 tgid, __u64 id, __u64 now)
 {
-	__u32 n = s->rec.n;
+	struct stack_scratch *s = bpf_map_lookup_elem(&stack_scratch, &where);
 	__u8 known = 1;
 	void *rec;
+	__u32 n;
 
-	if (window_closed || now >= window_end_ns || bpf_map_lookup_elem(&stacks_seen, &id))
-		return;
+	if (!s || window_closed || now >= window_end_ns || bpf_map_lookup_elem(&stacks_seen, &id))
+		return 0;
+	n = s->rec.n;
 	if (n > WIRE_FRAMES_MAX)
-		return;
+		return 0;
 	s->rec.head.ts_ns = now;
 	s->rec.head.tid = tgid;
 	s->rec.head.kind = WIRE_STACK;
@@ -54,11 +56,12 @@ static __always_inline void emit_stack(struct stack_scratch *s, __u32 tgid, __u6
 		count_loss(WIRE_LOSS_TRUNCATED);
 	rec = ring_at(ring_take(sizeof(__u64) + WIRE_STACK_SIZE(n)));
 	if (!rec)
-		return;
+		return 0;
 	bpf_probe_read_kernel(rec, WIRE_STACK_SIZE(n), &s->rec);
 	emit_end_wake(rec, true); /* user space reads names while the process lives */
 	if (bpf_map_update_elem(&stacks_seen, &id, &known, BPF_ANY))
-		return; /* it will be written again */
+		return 0; /* it will be written again */
+	return 0;
 }
 
 static __always_inline void count_stack(const struct stack_scratch *s, __u64 begin)
@@ -75,12 +78,13 @@ static __always_inline void count_stack(const struct stack_scratch *s, __u64 beg
 }
 
 /* Unwinding met code that no table is known of, for the first time in a while. */
-static __always_inline void tell_astray(struct thread *t, const struct stack_scratch *s, __u64 now)
+__noinline int tell_astray(struct thread *t, __u64 now)
 {
-	if (!(s->rec.flags & WIRE_STACK_ASTRAY) || now < t->astray_ns + ASTRAY_EVERY_NS)
-		return;
+	if (!t || now < t->astray_ns + ASTRAY_EVERY_NS)
+		return 0;
 	t->astray_ns = now;
 	emit_mapped(t->tid, t->tgid, true, now);
+	return 0;
 }
 
 /*
@@ -136,12 +140,13 @@ __noinline int sample_more(struct thread *t, __u64 now, __u64 weight_ns, __u64 a
 	id = take_stack(t, s, where, tstate, hash);
 	count_stack(s, begin);
 	if (id)
-		emit_stack(s, t->tgid, id, now);
+		emit_stack(where, t->tgid, id, now);
 	else
 		count_loss(WIRE_LOSS_STACK);
 	if (t->space && !(s->rec.flags & WIRE_STACK_WHOLE)) {
 		count_loss(WIRE_LOSS_UNWIND);
-		tell_astray(t, s, now);
+		if (s->rec.flags & WIRE_STACK_ASTRAY)
+			tell_astray(t, now);
 	}
 	if (lean && how >> 8 == SAMPLE_KEEP)
 		t->wait_stack = id;

@@ -42,10 +42,12 @@ static __always_inline void sleep_on_word(struct thread *t, struct task_struct *
 	block->op = t->futex.op;
 	block->val = t->futex.val;
 	t->futex.blocked = true;
-	if (lean)
+	if (lean) {
+		*flags |= WIRE_SWITCH_LEAN;
 		t->wait_stack = 0;
-	if (lean && has_stack(t) && detailed(now))
-		sample_before(t, now);
+		if (has_stack(t) && detailed(now))
+			sample_before(t, now);
+	}
 	if (t->python)
 		known = python_word(t, block, now);
 	if (known)
@@ -61,14 +63,13 @@ static __always_inline void sleep_on_word(struct thread *t, struct task_struct *
 
 /*
  * Going to sleep in any other place, or in a call that began before we came; only for the current
- * thread.  A function of its own, so that the verifier walks through it once.  Returns the state and,
- * from bit 8 on, flags.
+ * thread.  A function of its own, so that the verifier walks through it once.  Returns the state.
  */
 __noinline int sleep_elsewhere(struct thread *t, struct wire_block *block, __u32 state, __u64 now)
 {
 	struct task_struct *prev = bpf_get_current_task_btf();
 	struct syscall_regs regs;
-	__u8 ret, flags = 0;
+	__u8 ret;
 
 	if (!t || !block)
 		return WIRE_OTHER;
@@ -81,15 +82,11 @@ __noinline int sleep_elsewhere(struct thread *t, struct wire_block *block, __u32
 	block->addr = regs.args[0];
 	if (ret != WIRE_FUTEX_WAIT)
 		return ret;
-	if (lean) {
-		if (!lean_sleep(t, state, &regs, now))
-			return t->klock ? WIRE_KLOCK : WIRE_FAULT;
-		flags |= WIRE_SWITCH_LEAN;
-	} else if (!t->futex.active) {
+	if (lean)
+		return lean_sleep(t, state, &regs, now) ? ret : t->klock ? WIRE_KLOCK : WIRE_FAULT;
+	if (!t->futex.active)
 		futex_decode(&t->futex, regs.nr, regs.args); /* a restarted call: as it was */
-	}
-	sleep_on_word(t, prev, now, block, &flags);
-	return ret | flags << 8;
+	return ret;
 }
 
 /* Leave the CPU: prev is `current`, so its memory can be read. */
@@ -98,7 +95,6 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 {
 	__u8 ret = WIRE_FUTEX_WAIT;
 	__u64 early_ns;
-	__u32 how;
 
 	t->settled = true;
 	t->exec_ns = prev->se.sum_exec_runtime;
@@ -116,13 +112,10 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	if (in_window(now))
 		t->sums.voluntary++;
 	*flags |= WIRE_SWITCH_VOLUNTARY;
-	if (!lean && t->futex.active && (state & TASK_INTERRUPTIBLE)) {
+	if (lean || !t->futex.active || !(state & TASK_INTERRUPTIBLE))
+		ret = sleep_elsewhere(t, block, state, now);
+	if (ret == WIRE_FUTEX_WAIT)
 		sleep_on_word(t, prev, now, block, flags);
-	} else {
-		how = sleep_elsewhere(t, block, state, now);
-		ret = how;
-		*flags |= how >> 8;
-	}
 	if (ret == WIRE_DEAD) {
 		*flags |= WIRE_SWITCH_BLOCK;
 		block->addr = t->start_ns;

@@ -186,7 +186,7 @@ struct wire_wake {
 
 struct wire_futex {
 	struct wire_head head; /* ts: return of the call */
-	__u64 enter_ns;	       /* when it first fell asleep; 0: it did not, or was not watched yet */
+	__u64 enter_ns;	       /* 0: not noted (wakes; calls that began before) */
 	__u64 addr;
 	__u64 addr2; /* requeue, wake_op */
 	__s32 ret;   /* 0.. or -errno */
