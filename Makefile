@@ -39,12 +39,12 @@ OBJ     := $(SRC:%.c=$(O)/%.o) $(O)/schema.o
 WLSRC   := $(wildcard workloads/*.c)
 UNIT    := $(patsubst tests/unit/%_test.c,$(O)/unit/%_test,$(wildcard tests/unit/*_test.c))
 BPFTEST := $(patsubst tests/bpf/%.c,$(O)/bpftest/%,$(wildcard tests/bpf/*.c))
-PACKAGES = $(shell sed -e '/^\#/d' $(if $(VM),,-e '/\[vm\]/d') -e 's/[[:space:]].*//' .packages)
+PACKAGES = $(shell sed -e '/^\#/d' $(if $(VM),,-e '/\[vm\]/d') $(if $(BENCH),,-e '/\[bench\]/d') -e 's/[[:space:]].*//' .packages)
 MISSING  = $(shell dpkg-query -W -f '$${db:Status-Status} $${Package}\n' $(PACKAGES) 2>/dev/null \
 	| sed -n 's/^installed //p' | sort -u | comm -13 - <(printf '%s\n' $(PACKAGES) | sort -u))
 
-.PHONY: all help deps deps-vm demo check check-vm check-python fuzz arm64 lint bench-bpf bench-flood install uninstall clean \
-	vmlinux-check FORCE
+.PHONY: all help deps deps-vm demo check check-vm check-python fuzz arm64 lint bench-bpf bench-cost bench-flood \
+	deps-bench install uninstall clean vmlinux-check FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -102,8 +102,17 @@ fuzz: all $(O)/fuzz/elf_driver $(O)/fuzz/elf/.expect ## crafted and mutated ELF 
 lint: ## include rules, shell scripts
 	$(Q)tests/lint.sh
 
-bench-bpf: all ## worst-case cost: ns per BPF run and slowdown, paired (root)
-	@/usr/bin/python3 tests/perf/cost.py $(O)
+PERF    := $(O)/perf/load $(O)/perf/floor
+bench-cost: deps ## what watching costs, beside other tools (root; COST='--quick --only LOAD')
+	@$(MAKE) --no-print-directory all $(PERF)
+	@/usr/bin/python3 tests/perf/cost.py $(O) $(COST)
+
+bench-bpf: deps ## of it: parascope alone, its worst cases and ns per run of each BPF program (root)
+	@$(MAKE) --no-print-directory all $(PERF)
+	@/usr/bin/python3 tests/perf/cost.py $(O) --own --only ping-pong,mutex,programs $(COST)
+
+deps-bench: ## install the tools that bench-cost compares with (Debian packages)
+	@$(MAKE) --no-print-directory deps BENCH=1
 
 bench-flood: all $(O)/perf/replay ## a million records a second for 10 s: lost ones, CPU of the reader (root)
 	@/usr/bin/python3 tests/perf/flood.py $(O)
@@ -163,7 +172,23 @@ $(O)/unit/%_test: $(O)/tests/unit/%_test.o $(O)/tests/unit/report_sample.o \
 $(O)/bpftest/%: $(O)/tests/bpf/%.o $(O)/libcore.a
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-$(O)/perf/%: $(O)/tests/perf/%.o $(O)/libcore.a
+$(O)/perf/load: tests/perf/load.c
+	$(say) CC $@
+	$(Q)mkdir -p $(@D) && $(CC) -D_GNU_SOURCE $(WLFLAGS) -pie $< -lpthread -o $@
+
+$(O)/perf/floor.bpf.o: tests/perf/floor.bpf.c
+	$(say) CLANG $@
+	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -mcpu=v3 -target bpf -Wall -Wextra -Wno-unused-parameter -Ivmlinux -c $< -o $@
+
+$(O)/perf/floor.skel.h: $(O)/perf/floor.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name floor > $@
+
+$(O)/perf/floor: tests/perf/floor.c $(O)/perf/floor.skel.h
+	$(say) CC $@
+	$(Q)$(CC) $(CPPFLAGS) -I$(O)/perf $(CFLAGS) $(LDFLAGS) $< -lbpf -o $@
+
+$(O)/perf/replay: $(O)/tests/perf/replay.o $(O)/libcore.a
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(O)/fuzz/elf_driver: $(O)/tests/fuzz/elf_driver.o $(O)/libcore.a

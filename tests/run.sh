@@ -64,7 +64,9 @@ export CMOCKA_MESSAGE_OUTPUT=TAP PARASCOPE_BUILD=$build PYTHONDONTWRITEBYTECODE=
 for kind in $kinds; do
 	case $kind in
 	lint) run lint 120 tests/lint.sh ;;
-	unit) for t in "$build"/unit/*_test; do run "unit-$(basename "$t" _test)" 180 "$t"; done ;;
+	unit)
+		for t in "$build"/unit/*_test; do run "unit-$(basename "$t" _test)" 180 "$t"; done
+		run unit-bench-cost 60 /usr/bin/python3 tests/perf/selftest.py ;;
 	fuzz)
 		run fuzz-elf_files 300 "$build/fuzz/elf_driver" files "$build/fuzz/elf"
 		run fuzz-elf_mutate 3000 "$build/fuzz/elf_driver" mutate "$build/fuzz/elf" "${FUZZ_N:-20000}" "${FUZZ_SEED:-1}"

@@ -1,89 +1,118 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What watching costs in the worst case: two pinned threads that ping-pong on semaphores, and four
-threads that fight for a mutex.  And what it costs a Python program whose threads fight for the GIL,
-with everything on.
+"""What watching costs the watched program, other programs, and the tool itself: parascope, other tools,
+and nothing at all, by turns.
 
-Alone and watched take turns (A B A B ...), so that a machine whose speed drifts does not decide; the
-figure is the median of the paired ratios.  Then one run with the kernel's own timing of every BPF
-program (kernel.bpf_stats_enabled), which itself adds to each run.
-
-Of a program whose threads wait for each other the rate also depends on how soon the next one runs; by
-CPU time it is what the instructions cost.
-
-usage: cost.py BUILD [PAIRS [NAME-PART]]
+usage: cost.py BUILD [options], see --help; files beside this one: loads, tools, series, programs,
+figures, bars, table, chart.
 """
-import json
+import argparse
 import os
-import statistics
-import subprocess
+import signal
 import sys
 import tempfile
 
-SECONDS = "1"
-WORKLOAD = ["{build}/workload"]
-PYTHON = ["/usr/bin/python3", "tests/python/programs/spin.py"]
-WORKLOADS = {
-    "ping-pong, pinned on one CPU": [*WORKLOAD, "pingpong", "--pin", "--time", SECONDS],
-    "ping-pong, free": [*WORKLOAD, "pingpong", "--time", SECONDS],
-    "mutex fight, 4 threads, 5 us held": [*WORKLOAD, "mutex", "--workers", "4", "--hold-us", "5",
-                                          "--think-us", "5", "--time", SECONDS],
-    "mutex fight, 4 threads, 50 us held": [*WORKLOAD, "mutex", "--workers", "4", "--hold-us", "50",
-                                           "--think-us", "50", "--time", SECONDS],
-    "Python, 4 threads that count": [*PYTHON, "--threads", "4", "--time", "4"],
-}
+import chart
+import results
+import starts
+import table
+from loads import CASES
+from programs import Programs
+from series import Series
+from tools import TOOLS, rival, version
+
+PROGRAMS, STARTS = "programs", "starts"
 
 
-def rates(command, truth):
-    """Operations that the workload says it did: per second, and per second of CPU time."""
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    with open(truth, encoding="utf-8") as f:
-        t = json.load(f)
-    work = sum(thread["work"] for thread in t["threads"]) * 1e9
-    return work / t["wall_ns"], work / (t.get("run_cpu_ns") or t["cpu_ns"])
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    add = parser.add_argument
+    add("build", help="the build folder")
+    add("--pairs", type=int, default=7, help="rounds with parascope (default %(default)s, 6 for an interval)")
+    add("--rival-pairs", type=int, default=3, help="rounds with other tools (default %(default)s)")
+    add("--quick", action="store_true", help="three rounds, one with other tools")
+    add("--only", default="", metavar="PART,...",
+        help="loads whose names contain one of these; also: programs, starts")
+    add("--tools", default="", metavar="NAME,...",
+        help="tools whose names are these (own, rivals: all of these)")
+    add("--own", action="store_true", help="parascope only")
+    add("--all-rivals", action="store_true", help="other tools on all loads, not only on some")
+    add("--rival", action="append", default=[], metavar="CMD", help="another tool, attaches to {pid}; again")
+    add("--json", metavar="FILE", help="all single values")
+    add("--svg", metavar="FILE", help="bars")
+    add("--from", dest="files", nargs="+", metavar="FILE", default=[],
+        help="measure nothing, show these results")
+    add("--markdown", action="store_true", help="tables as Markdown")
+    add("--into", metavar="FILE", help="put a summary into this Markdown page, between the marks there")
+    return parser.parse_args()
 
 
-def ratios(build, arguments, pairs, truth):
-    """Two sorted lists: of the rates, and of the rates by CPU time."""
-    alone = [a.format(build=build) for a in arguments] + ["--truth", truth]
-    watched = [f"{build}/parascope", "run", "-q", "--to", "/dev/null", "--", *alone]
-    result = []
-    for _ in range(pairs):
-        a = rates(alone, truth)
-        b = rates(watched, truth)
-        result.append([x / y for x, y in zip(a, b)])
-    return [sorted(r) for r in zip(*result)]
+def chosen_tools(opts):
+    tools = [*TOOLS, *(rival(command) for command in opts.rival)]
+    wanted = [name.strip() for name in opts.tools.split(",") if name.strip()]
+    if wanted:
+        return [t for t in tools if t.name in wanted + opts.rival or ("rivals" in wanted and t.rival)
+                or ("own" in wanted and t.own and t.always)]
+    return [t for t in tools if t.always and (t.own or not opts.own)]
 
 
-def program_times(build, arguments, work):
-    report = os.path.join(work, "report.json")
-    command = [a.format(build=build) for a in arguments]
-    subprocess.run([f"{build}/parascope", "run", "-q", "--prog-stats", "-f", "json", "--to", report,
-                    "--", *command], check=True, stdout=subprocess.DEVNULL)
-    with open(report, encoding="utf-8") as f:
-        quality = json.load(f)["quality"]
-    return [p for p in quality["progs"] if p["runs"] > 1000], quality
+def tools_of_programs(opts, tools):
+    """Those of BPF, and parascope without stacks."""
+    if opts.tools:
+        return tools
+    return [t for t in TOOLS if t.bpf and (t.own or not opts.own) and t.name != "parascope -o"]
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def measure(opts):
+    tools = chosen_tools(opts)
+    build = os.path.abspath(opts.build)
+    parts = [p.strip() for p in opts.only.split(",") if p.strip()]
+    result = results.new({t.name: version(t, build) for t in tools},
+                         {"pairs": opts.pairs, "rival_pairs": opts.rival_pairs,
+                          "tools": [t.name for t in tools]})
+    for case in CASES:
+        if parts and not any(p in case.name for p in parts):
+            continue
+        say(f"  {case.name}: {case.about}")
+        mine = [t for t in tools if t.own or case.rivals or opts.all_rivals or opts.tools]
+        Series(case, mine, build, opts.pairs, opts.rival_pairs, result, say).run()
+    if not parts or PROGRAMS in parts:
+        say("  programs: ns per run")
+        Programs(build, tools_of_programs(opts, tools), min(2, opts.pairs), result["programs"],
+                 result["absent"], say).run()
+    if not parts or STARTS in parts:
+        say("  starts: attached, first event, let go")
+        starts.measure(build, tools, min(2, opts.pairs), result, say)
+    return result
 
 
 def main():
-    build = sys.argv[1] if len(sys.argv) > 1 else ".output"
-    pairs = int(sys.argv[2]) if len(sys.argv) > 2 else 7
-    part = sys.argv[3] if len(sys.argv) > 3 else ""
-    with tempfile.TemporaryDirectory() as work:
-        truth = os.path.join(work, "truth.json")
-        print(f"slowdown, {pairs} pairs of alone and watched:")
-        for name, arguments in ((n, a) for n, a in WORKLOADS.items() if part in n):
-            wall, cpu = ratios(build, arguments, pairs, truth)
-            print(f"  {name:36} median {statistics.median(wall):.3f}x   "
-                  f"({wall[0]:.3f} to {wall[-1]:.3f})   by CPU time {statistics.median(cpu):.3f}x   "
-                  f"({cpu[0]:.3f} to {cpu[-1]:.3f})")
-        progs, quality = program_times(build, WORKLOADS["ping-pong, pinned on one CPU"], work)
-        print("ns a program run, ping-pong pinned (the kernel's timing included):")
-        for p in sorted(progs, key=lambda p: -p["runs"]):
-            print(f"  {p['name']:24} {p['runs']:10} runs  {p['run_ns'] / p['runs']:6.0f} ns")
-        print(f"records {quality['made']}, dropped {quality['dropped']}; parascope itself "
-              f"{quality['own_cpu_ns'] / 1e6:.0f} ms of CPU, {quality['own_rss_kib'] / 1024:.1f} MiB")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all that was started is ended
+    opts = arguments()
+    if opts.quick:
+        opts.pairs, opts.rival_pairs = 3, 1
+    if opts.files:
+        result = results.merge([results.load(f) for f in opts.files])
+    else:
+        with tempfile.TemporaryDirectory(prefix="parascope-cost-") as tempfile.tempdir:
+            result = measure(opts)
+    if opts.json:
+        results.save(result, opts.json)
+    if opts.svg:
+        with open(opts.svg, "w", encoding="utf-8") as f:
+            f.write(chart.svg(result))
+    if opts.into:
+        with open(opts.into, encoding="utf-8") as f:
+            page = table.into(f.read(), result)
+        with open(opts.into, "w", encoding="utf-8") as f:
+            f.write(page)
+    print(table.text(result, table.markdown if opts.markdown else table.align), end="")
+    return 0 if result["rows"] or result["programs"] or result["starts"] else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
