@@ -107,24 +107,33 @@ static __always_inline bool lean_signalled(struct task_struct *task)
 	return came & ~task->blocked.sig[0] || task->jobctl & JOBCTL_PENDING;
 }
 
-/*
- * Who ends a wait; near: `current` may be who does, not an interrupt's bystander that has nothing to
- * do with it.  Where the kernel does not show interrupts, a call for another word says nothing of a
- * wait with a timeout; of one without, it was requeued to that word.  A thread that dies wakes who
- * joins it, and who waits for its locks.
- */
-static __always_inline enum lean_end lean_end_of(struct task_struct *task,
-						 const struct futex_call *wait,
-						 struct task_struct *current, int irq, bool near,
-						 bool call)
-{
-	bool dies = near && current->flags & PF_EXITING && current->mm;
+#define LEAN_NEAR 1	 /* `current` may be who ends the wait */
+#define LEAN_SIGNALLED 2 /* a signal has come to who waits */
 
-	if (lean_signalled(task))
+/*
+ * Who ends a wait.  An interrupt's bystander that has nothing to do with it is not near.  Where the
+ * kernel does not show interrupts, a call for another word says nothing of a wait with a timeout; of
+ * one without, it was requeued to that word.  A thread that dies wakes who joins it, and who waits for
+ * its locks.
+ */
+static __always_inline enum lean_end lean_end_of(const struct futex_call *wait,
+						 struct futex_call *by, __u32 what, int irq)
+{
+	struct task_struct *current = bpf_get_current_task_btf();
+	bool call;
+
+	call = what & LEAN_NEAR && lean_waker(by, current);
+	if (call && lean_fits(by, wait))
+		return LEAN_CALL;
+	if (what & LEAN_SIGNALLED)
 		return LEAN_SIGNAL;
 	if (call && (!irq || !wait->timed))
 		return LEAN_CALL;
-	return wait->timed && irq && !(irq < 0 && dies) ? LEAN_TIMEOUT : LEAN_WOKEN;
+	if (!wait->timed || !irq)
+		return LEAN_WOKEN;
+	return irq < 0 && what & LEAN_NEAR && current->flags & PF_EXITING && current->mm
+		       ? LEAN_WOKEN
+		       : LEAN_TIMEOUT;
 }
 
 /* A futex call that is asleep, or, early, about to be; false: it is in another call. */
@@ -169,8 +178,30 @@ static __always_inline bool lean_plain_wake(struct thread *t, const struct threa
 	return true;
 }
 
+#define LEAN_END_SHIFT 16
+
+/* How a wait ends, above flags of wire_wake.  A function of its own: the verifier walks through it once. */
+__noinline int lean_judge(const struct futex_call *wait, struct futex_call *by, __u32 what, int irq)
+{
+	__u32 flags = WIRE_WAKE_LEAN;
+	enum lean_end end;
+
+	if (!wait || !by)
+		return 0;
+	end = lean_end_of(wait, by, what, irq);
+	if (end == LEAN_CALL)
+		flags |= WIRE_WAKE_FUTEX;
+	if (end == LEAN_TIMEOUT)
+		flags |= WIRE_WAKE_TIMEOUT;
+	if (end == LEAN_SIGNAL)
+		flags |= WIRE_WAKE_SIGNAL;
+	if (wait->vector)
+		flags |= WIRE_WAKE_VECTOR;
+	return end << LEAN_END_SHIFT | flags;
+}
+
 /*
- * A thread is woken: by a futex call (true, with the word and operation of *by), or what else ends
+ * A thread is woken: by a futex call, whose word and operation are then in *by, or by what else ends
  * its sleep.  Returns flags of wire_wake.
  */
 static __always_inline __u16 lean_woken(struct thread *t, struct task_struct *task,
@@ -178,31 +209,20 @@ static __always_inline __u16 lean_woken(struct thread *t, struct task_struct *ta
 					struct futex_call *by)
 {
 	struct futex_call wait = {};
-	enum lean_end end;
-	__u16 flags = WIRE_WAKE_LEAN;
-	bool near, call;
+	__u32 what = 0, how;
 
 	if (!lean_waits(t, task, early, &wait))
 		return 0;
-	near = irq <= 0 && (!(wait.op & FUTEX_PRIVATE) || task->mm == current->mm);
-	call = near && lean_waker(by, current);
-	if (call && lean_fits(by, &wait))
-		end = LEAN_CALL;
-	else
-		end = lean_end_of(task, &wait, current, irq, near, call);
-	if (end == LEAN_CALL)
-		flags |= WIRE_WAKE_FUTEX;
+	if (irq <= 0 && (!(wait.op & FUTEX_PRIVATE) || task->mm == current->mm))
+		what |= LEAN_NEAR;
+	if (lean_signalled(task))
+		what |= LEAN_SIGNALLED;
+	how = lean_judge(&wait, by, what, irq);
 	if (early)
-		t->futex.early_end = end;
+		t->futex.early_end = how >> LEAN_END_SHIFT;
 	else
-		t->futex.end = end;
-	if (end == LEAN_TIMEOUT)
-		flags |= WIRE_WAKE_TIMEOUT;
-	if (end == LEAN_SIGNAL)
-		flags |= WIRE_WAKE_SIGNAL;
-	if (wait.vector)
-		flags |= WIRE_WAKE_VECTOR;
-	return flags;
+		t->futex.end = how >> LEAN_END_SHIFT;
+	return how;
 }
 
 /* It goes on after a sleep on a word. */
