@@ -21,12 +21,16 @@ static __always_inline bool woken_early(__u64 early_ns, __u64 now)
 /*
  * Leave a mark for a thread that seems to be on its way to sleep.  False: it has just fallen asleep and
  * did not see it, so this is an ordinary wake-up.  Both sides exchange the mark, which orders it with
- * the state; whoever gets it out again deals with it.
+ * the state; whoever gets it out again deals with it.  One that was preempted on its way may be given a
+ * CPU at this very moment: its state is not ours to change.
  */
 static __always_inline bool mark_early(struct thread *t, __u64 now)
 {
+	__u8 state;
+
 	__sync_lock_test_and_set(&t->early_ns, now);
-	return *(volatile __u8 *)&t->state == WIRE_ON_CPU ||
+	state = *(volatile __u8 *)&t->state;
+	return state == WIRE_ON_CPU || state == WIRE_PREEMPTED ||
 	       !__sync_lock_test_and_set(&t->early_ns, 0);
 }
 

@@ -48,13 +48,22 @@ def check_time(check, got, count, ns, what):
                   ns + max(SHARE * ns, PER_WAIT_NS * count), what)
 
 
+def check_ends(check, report, row, truth, what):
+    """Waits by how they ended.  Without programs at system calls a sleep that was ended out of sight (a
+    kernel that hides tasks hides wake-ups by them) counts as a wait; then only the number of both is known."""
+    got, expected = ((r["waits"], r["timeouts"]) for r in (row, truth))
+    hidden = sum(l["count"] for l in report["quality"]["loss"] if l["key"] == "switch")
+    if report["mode"] == "lean" and hidden and abs(got[1] - expected[1]) <= hidden:
+        got, expected = sum(got), sum(expected)
+    check.equal(got, expected, f"waits and timeouts of {what}")
+
+
 def check_lock(check, report, lock):
     """One lock of the truth against the row (or rows) of the report at its place."""
     name = f"{lock['kind']} {lock['name']}"
     rows = lock_at(report, lock)
-    waits, timeouts = (sum(r[key] for r in rows) for key in ("waits", "timeouts"))
-    check.equal(waits, lock["waits"], f"waits for {name}")
-    check.equal(timeouts, lock["timeouts"], f"timeouts of {name}")
+    ends = {key: sum(r[key] for r in rows) for key in ("waits", "timeouts")}
+    check_ends(check, report, ends, lock, name)
     if not rows:
         return
     if lock["kind"] not in ("waitv", "futex"):
@@ -72,5 +81,4 @@ def check_threads(check, report, truth):
     for t in truth["threads"]:
         row = rows.get(t["tid"])
         if check.that(row, f"thread {t['tid']} is missing") and t["role"] != "main":
-            check.equal(row["waits"], t["waits"], f"waits of {t['comm']}")
-            check.equal(row["timeouts"], t["timeouts"], f"timeouts of {t['comm']}")
+            check_ends(check, report, row, t, t["comm"])
