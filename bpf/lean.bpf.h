@@ -27,6 +27,15 @@ enum lean_end {
  */
 #define LEAN_EARLY_MAX_NS 20000
 
+/* A futex call that sleeps, or one that wakes: no more of it, stack is short. */
+struct lean_call {
+	__u64 addr;
+	__u32 op;
+	__u8 timed;
+	__u8 vector;
+	__u16 pad;
+};
+
 #define PAGE_MASK 0xfffULL
 #define TWO_WORDS                                                                                  \
 	(CMD(FUTEX_REQUEUE) | CMD(FUTEX_CMP_REQUEUE) | CMD(FUTEX_WAKE_OP) |                        \
@@ -92,7 +101,7 @@ static __always_inline bool lean_same_word(__u64 waited, __u64 woken, __u32 op)
 }
 
 /* Is this the call that wakes a thread that waits so?  Of a vector only the first word is known. */
-static __always_inline bool lean_fits(const struct futex_call *call, const struct futex_call *wait)
+static __always_inline bool lean_fits(const struct futex_call *call, const struct lean_call *wait)
 {
 	return wait->vector || futex_is(wait->op, CMD(FUTEX_WAIT_REQUEUE_PI)) ||
 	       lean_same_word(wait->addr, call->addr, wait->op) ||
@@ -116,14 +125,17 @@ static __always_inline bool lean_signalled(struct task_struct *task)
  * one without, it was requeued to that word.  A thread that dies wakes who joins it, and who waits for
  * its locks.
  */
-static __always_inline enum lean_end lean_end_of(const struct futex_call *wait,
-						 struct futex_call *by, __u32 what, int irq)
+static __always_inline enum lean_end lean_end_of(const struct lean_call *wait, struct lean_call *by,
+						 __u32 what, int irq)
 {
 	struct task_struct *current = bpf_get_current_task_btf();
+	struct futex_call waker = {};
 	bool call;
 
-	call = what & LEAN_NEAR && lean_waker(by, current);
-	if (call && lean_fits(by, wait))
+	call = what & LEAN_NEAR && lean_waker(&waker, current);
+	by->addr = waker.addr;
+	by->op = waker.op;
+	if (call && lean_fits(&waker, wait))
 		return LEAN_CALL;
 	if (what & LEAN_SIGNALLED)
 		return LEAN_SIGNAL;
@@ -138,12 +150,15 @@ static __always_inline enum lean_end lean_end_of(const struct futex_call *wait,
 
 /* A futex call that is asleep, or, early, about to be; false: it is in another call. */
 static __always_inline bool lean_waits(struct thread *t, struct task_struct *task, bool early,
-				       struct futex_call *wait)
+				       struct lean_call *wait)
 {
 	struct syscall_regs regs;
 
 	if (!early) {
-		*wait = t->futex;
+		wait->addr = t->futex.addr;
+		wait->op = t->futex.op;
+		wait->timed = t->futex.timed;
+		wait->vector = t->futex.vector != 0;
 		return t->futex.blocked;
 	}
 	syscall_regs_read(&regs, task);
@@ -162,7 +177,7 @@ static __always_inline bool lean_waits(struct thread *t, struct task_struct *tas
  * is slept on.
  */
 static __always_inline bool lean_plain_wake(struct thread *t, const struct thread *waker,
-					    struct task_struct *current, struct futex_call *by)
+					    struct task_struct *current, struct lean_call *by)
 {
 	struct syscall_regs regs;
 
@@ -181,7 +196,7 @@ static __always_inline bool lean_plain_wake(struct thread *t, const struct threa
 #define LEAN_END_SHIFT 16
 
 /* How a wait ends, above flags of wire_wake.  A function of its own: the verifier walks through it once. */
-__noinline int lean_judge(const struct futex_call *wait, struct futex_call *by, __u32 what, int irq)
+__noinline int lean_judge(const struct lean_call *wait, struct lean_call *by, __u32 what, int irq)
 {
 	__u32 flags = WIRE_WAKE_LEAN;
 	enum lean_end end;
@@ -206,9 +221,9 @@ __noinline int lean_judge(const struct futex_call *wait, struct futex_call *by, 
  */
 static __always_inline __u16 lean_woken(struct thread *t, struct task_struct *task,
 					struct task_struct *current, bool early, int irq,
-					struct futex_call *by)
+					struct lean_call *by)
 {
-	struct futex_call wait = {};
+	struct lean_call wait = {};
 	__u32 what = 0, how;
 
 	if (!lean_waits(t, task, early, &wait))

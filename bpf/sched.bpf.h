@@ -302,7 +302,7 @@ static __always_inline __u64 waited_so_far(const struct thread *t, __u64 now)
 static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 {
 	struct thread *t = thread_find(task), *waker = NULL;
-	struct futex_call by = {};
+	struct lean_call by = {};
 	struct task_struct *current;
 	struct wire_wake *rec;
 	__u64 now, addr = 0;

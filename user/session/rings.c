@@ -95,7 +95,9 @@ static bool source_look(const struct rings *r, struct source *s)
 	if (__atomic_load_n(mark, __ATOMIC_ACQUIRE) != (WIRE_RING_PLACE(s->ring, s->at) | 1))
 		return false;
 	s->rec = (const void *)(mark + 1);
-	return true;
+	/* what looks like a mark may be the inside of an older record */
+	return s->rec->size >= sizeof(*s->rec) && s->rec->size % 8 == 0 &&
+	       s->rec->size <= WIRE_RING_ROOM - sizeof(*mark);
 }
 
 static void sift_down(struct rings *r, uint32_t i)
