@@ -32,6 +32,9 @@ enum futex_cmd {
 #define WAKE_CMDS                                                                                  \
 	(CMD(FUTEX_WAKE) | CMD(FUTEX_REQUEUE) | CMD(FUTEX_CMP_REQUEUE) | CMD(FUTEX_WAKE_OP) |      \
 	 CMD(FUTEX_UNLOCK_PI) | CMD(FUTEX_WAKE_BITSET) | CMD(FUTEX_CMP_REQUEUE_PI))
+#define TWO_WORDS                                                                                  \
+	(CMD(FUTEX_REQUEUE) | CMD(FUTEX_CMP_REQUEUE) | CMD(FUTEX_WAKE_OP) |                        \
+	 CMD(FUTEX_WAIT_REQUEUE_PI) | CMD(FUTEX_CMP_REQUEUE_PI))
 
 static __always_inline bool futex_is(__u32 op, __u32 cmds)
 {
@@ -61,16 +64,19 @@ static __always_inline void futex_vector_read(struct futex_call *f, __u32 slot)
 	f->op = FUTEX_WAIT_BITSET | (w.flags & FUTEX_PRIVATE);
 }
 
-/* Fill the call's words and operation from the arguments; false: not a futex call. */
+/* Note a call's words and operation; false: not a futex call. */
 static __always_inline bool futex_decode(struct futex_call *f, long nr, const __u64 *args)
 {
 	f->addr2 = 0;
 	f->vector = 0;
 	f->addr = args[0];
+	f->nr = nr;
 	switch (nr) {
 	case NR_futex:
 		f->op = args[1];
 		f->val = args[2];
+		if (futex_is(f->op, TWO_WORDS))
+			f->addr2 = args[4];
 		return true;
 	case NR_futex_wait: /* uaddr, val, mask, flags */
 		f->op = FUTEX_WAIT_BITSET | (args[3] & FUTEX_PRIVATE);
@@ -98,6 +104,63 @@ static __always_inline bool futex_decode(struct futex_call *f, long nr, const __
 	}
 	}
 	return false;
+}
+
+static __always_inline bool futex_timed(const struct syscall_regs *regs)
+{
+	return (regs->nr == NR_futex_wait ? regs->args[4] : regs->args[3]) != 0;
+}
+
+/*
+ * Is prev about to sleep on a word?  Then its call is noted.  This is futex(2), as good as always, and no
+ * more of it than a sleep needs; futex_sleep_other() takes the rest.
+ */
+static __always_inline bool futex_sleep(struct thread *t, struct task_struct *prev, __u32 state,
+					__u64 now)
+{
+	const struct pt_regs *regs = user_regs(prev);
+	struct futex_call *f = &t->futex;
+	__u64 addr = regs_arg(regs, 0);
+	__u32 op = regs_arg(regs, 1);
+
+	if (regs_nr(regs) != NR_futex || (state & ~TASK_FREEZABLE) != TASK_INTERRUPTIBLE ||
+	    !futex_is(op, WAIT_CMDS))
+		return false;
+	if (!f->blocked || f->nr != NR_futex || f->addr != addr)
+		f->slept_ns = now;
+	f->addr = addr;
+	f->addr2 = futex_is(op, TWO_WORDS) ? regs_arg(regs, 4) : 0;
+	f->vector = 0;
+	f->op = op;
+	f->val = regs_arg(regs, 2);
+	f->nr = NR_futex;
+	f->blocked = true;
+	f->timed = regs_arg(regs, 3) != 0;
+	f->end = LEAN_WOKEN;
+	return true;
+}
+
+/* The same in any call.  False: a page fault or a kernel lock inside it. */
+static __always_inline bool futex_sleep_other(struct thread *t, __u32 state,
+					      const struct syscall_regs *regs, __u64 now)
+{
+	struct futex_call *f = &t->futex;
+	bool again = f->blocked && f->nr == (__u16)regs->nr;
+
+	if (!(state & TASK_INTERRUPTIBLE))
+		return false;
+	if (regs->nr != NR_restart_syscall) { /* that goes on with the call as it was */
+		futex_decode(f, regs->nr, regs->args);
+		f->timed = futex_timed(regs);
+	}
+	if (!futex_is(f->op, WAIT_CMDS))
+		return false;
+	if (!again)
+		f->slept_ns = now;
+	f->nr = regs->nr;
+	f->blocked = true;
+	f->end = LEAN_WOKEN;
+	return true;
 }
 
 static __always_inline __u8 block_state(struct thread *t, const struct syscall_regs *regs)

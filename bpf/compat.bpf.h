@@ -41,41 +41,51 @@ struct syscall_regs {
 	__u64 sp, ip, bp;
 };
 
-static __always_inline void syscall_regs_read(struct syscall_regs *ret, struct task_struct *task)
+/* The saved user registers of a task; they hold a system call and its arguments until it has returned. */
+static __always_inline const struct pt_regs *user_regs(struct task_struct *task)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	return (const struct pt_regs *)bpf_task_pt_regs(task);
+}
 
+static __always_inline long regs_nr(const struct pt_regs *regs)
+{
 #if defined(__TARGET_ARCH_x86)
-	ret->nr = (int)regs->orig_ax;
-	ret->args[0] = regs->di;
-	ret->args[1] = regs->si;
-	ret->args[2] = regs->dx;
-	ret->args[3] = regs->r10;
-	ret->args[4] = regs->r8;
-	ret->sp = regs->sp;
-	ret->ip = regs->ip;
-	ret->bp = regs->bp;
+	return (int)regs->orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
-	ret->nr = regs->syscallno;
-	ret->args[0] = regs->orig_x0;
-	ret->args[1] = regs->regs[1];
-	ret->args[2] = regs->regs[2];
-	ret->args[3] = regs->regs[3];
-	ret->args[4] = regs->regs[4];
-	ret->sp = regs->sp;
-	ret->ip = ret->bp = 0; /* there are no tables to unwind by */
+	return regs->syscallno;
 #endif
 }
 
-/* The fifth argument of the system call that the current thread is in. */
-static __always_inline __u64 syscall_fifth(void)
+/* i: a constant below 5 */
+static __always_inline __u64 regs_arg(const struct pt_regs *regs, int i)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-
 #if defined(__TARGET_ARCH_x86)
-	return regs->r8;
+	return i == 0	? regs->di
+	       : i == 1 ? regs->si
+	       : i == 2 ? regs->dx
+	       : i == 3 ? regs->r10
+			: regs->r8;
 #elif defined(__TARGET_ARCH_arm64)
-	return regs->regs[4];
+	return i == 0 ? regs->orig_x0 : regs->regs[i];
+#endif
+}
+
+static __always_inline void syscall_regs_read(struct syscall_regs *ret, struct task_struct *task)
+{
+	const struct pt_regs *regs = user_regs(task);
+
+	ret->nr = regs_nr(regs);
+	ret->args[0] = regs_arg(regs, 0);
+	ret->args[1] = regs_arg(regs, 1);
+	ret->args[2] = regs_arg(regs, 2);
+	ret->args[3] = regs_arg(regs, 3);
+	ret->args[4] = regs_arg(regs, 4);
+	ret->sp = regs->sp;
+#if defined(__TARGET_ARCH_x86)
+	ret->ip = regs->ip;
+	ret->bp = regs->bp;
+#elif defined(__TARGET_ARCH_arm64)
+	ret->ip = ret->bp = 0; /* there are no tables to unwind by */
 #endif
 }
 

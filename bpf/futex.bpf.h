@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * futex.bpf.h - every futex call of a target thread: what for, how long, how it ended.
+ * futex.bpf.h - every futex call of a target thread: what for, how it ended.
  *
- * Entering is only noted; one record is written when the call returns.  The sleep inside it is a
- * WIRE_SWITCH with the word, so that a wait that never returns is seen as well.
+ * One record is written when the call returns.  The sleep inside it is a WIRE_SWITCH with the word, so
+ * that a wait that never returns is seen as well.  What the call is for stands in the saved registers
+ * until it returns: nothing watches its begin, which would cost as much again here, and half as much
+ * again in every other system call of the machine.
  */
 #ifndef PARASCOPE_FUTEX_BPF_H
 #define PARASCOPE_FUTEX_BPF_H
@@ -14,32 +16,21 @@
 #define ERESTARTSYS 512 /* up to ERESTART_RESTARTBLOCK 516: a signal came */
 #define ERESTART_LAST 516
 
-static __always_inline int futex_enter(struct trace_event_raw_sys_enter *ctx, long nr, bool second)
+/*
+ * Only loaded where programs can be skipped: if the last call was not seen to return, its record is
+ * missing.
+ */
+static __always_inline int futex_enter(bool second)
 {
 	struct thread *t = thread_find(bpf_get_current_task_btf());
-	__u64 args[4];
 
-	if (!t || (second && t->futex.active))
+	if (!t || (second && t->futex.entered))
 		return 0;
-	if (t->futex.active && in_window(bpf_ktime_get_ns())) /* nobody saw the last one return */
+	if (t->futex.entered && in_window(bpf_ktime_get_ns()))
 		count_loss(WIRE_LOSS_SKIPPED);
-	args[0] = ctx->args[0];
-	args[1] = ctx->args[1];
-	args[2] = ctx->args[2];
-	args[3] = ctx->args[3];
-	futex_decode(&t->futex, nr, args);
-	if (nr == NR_futex && futex_is(t->futex.op, CMD(FUTEX_REQUEUE) | CMD(FUTEX_CMP_REQUEUE) |
-							    CMD(FUTEX_WAKE_OP) |
-							    CMD(FUTEX_WAIT_REQUEUE_PI) |
-							    CMD(FUTEX_CMP_REQUEUE_PI)))
-		t->futex.addr2 = syscall_fifth(); /* not all tracepoints have it in ctx */
-	/* reading the clock is half the cost of this program; a wake's begin is of no use */
-	t->futex.enter_ns = futex_is(t->futex.op, WAIT_CMDS) ? bpf_ktime_get_ns() : 0;
-	t->futex.open = false;
-	t->early_ns = 0; /* whatever it was for, it is not for this call */
 	t->futex.wake_ns = 0;
 	t->futex.blocked = false;
-	t->futex.active = true;
+	t->futex.entered = true;
 	return 0;
 }
 
@@ -74,22 +65,49 @@ static __always_inline __u64 futex_exit_ns(const struct thread *t)
 	return t->futex.wake_ns ? t->futex.wake_ns : bpf_ktime_get_ns();
 }
 
+/* What the call was for, unless that was noted when it slept or woke. */
+static __always_inline void futex_returns(struct futex_call *f, struct task_struct *task, long nr)
+{
+	struct syscall_regs regs;
+
+	if (f->blocked && f->nr != (__u16)nr) /* nobody told that a restarted call returned */
+		f->blocked = false;
+	if (f->blocked || f->wake_ns)
+		return;
+	syscall_regs_read(&regs, task);
+	regs.nr = nr;
+	futex_decode(f, regs.nr, regs.args);
+	f->slept_ns = 0;
+}
+
+static __always_inline void emit_futex(const struct thread *t, long ret, __u64 now)
+{
+	struct wire_futex *rec = emit_begin(now, t->tid, WIRE_FUTEX, sizeof(*rec));
+
+	if (!rec)
+		return;
+	rec->enter_ns = t->futex.blocked ? t->futex.slept_ns : 0;
+	rec->addr = t->futex.addr;
+	rec->addr2 = t->futex.addr2;
+	rec->ret = ret;
+	rec->op = t->futex.op;
+	rec->val = t->futex.val;
+	rec->flags = (t->futex.blocked ? WIRE_FUTEX_BLOCKED : 0) |
+		     (t->futex.vector ? WIRE_FUTEX_VECTOR : 0);
+	emit_end(rec);
+}
+
 static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx, bool second)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *t = thread_find(task);
-	struct wire_futex *rec;
 	long ret = ctx->ret;
 	__u64 now;
 
-	if (!t || (second && !t->futex.active))
+	if (!t || (second && !t->futex.entered))
 		return 0;
+	futex_returns(&t->futex, task, (int)ctx->id);
 	now = futex_exit_ns(t);
-	if (!t->futex.active) {
-		if (in_window(now))
-			count_loss(preemptible ? WIRE_LOSS_SKIPPED : WIRE_LOSS_UNMATCHED);
-		return 0;
-	}
 	if (t->futex.vector && ret > 0)
 		futex_vector_read(&t->futex, ret);
 	if (in_window(now))
@@ -98,20 +116,12 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx, bool
 		sample_waited(t, now, second);
 	if (t->futex.wake_ns)
 		sample_woke(t, now, t->futex.addr, second ? SCRATCH_FUTEX_2 : SCRATCH_FUTEX);
-	rec = detailed(now) ? emit_begin(now, t->tid, WIRE_FUTEX, sizeof(*rec)) : NULL;
-	if (rec) {
-		rec->enter_ns = t->futex.enter_ns;
-		rec->addr = t->futex.addr;
-		rec->addr2 = t->futex.addr2;
-		rec->ret = ret;
-		rec->op = t->futex.op;
-		rec->val = t->futex.val;
-		rec->flags = (t->futex.blocked ? WIRE_FUTEX_BLOCKED : 0) |
-			     (t->futex.open ? WIRE_FUTEX_OPEN : 0) |
-			     (t->futex.vector ? WIRE_FUTEX_VECTOR : 0);
-		emit_end(rec);
-	}
-	t->futex.active = false;
+	if (detailed(now))
+		emit_futex(t, ret, now);
+	t->futex.wake_ns = 0;
+	t->futex.blocked = false;
+	t->futex.entered = false;
+	t->early_ns = 0; /* whatever it was for, it is not for the next call */
 	return 0;
 }
 
@@ -120,7 +130,7 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx, bool
 	SEC("?tp/syscalls/sys_enter_futex")                                                        \
 	int on_enter_##name(struct trace_event_raw_sys_enter *ctx)                                 \
 	{                                                                                          \
-		return futex_enter(ctx, (int)ctx->id, second);                                     \
+		return futex_enter(second);                                                        \
 	}                                                                                          \
 	SEC("?tp/syscalls/sys_exit_futex")                                                         \
 	int on_exit_##name(struct trace_event_raw_sys_exit *ctx)                                   \
@@ -129,6 +139,6 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx, bool
 	}
 
 FUTEX_PAIR(futex, false)
-FUTEX_PAIR(futex_2, true)
+FUTEX_PAIR(futex_2, true) /* `preemptible` */
 
 #endif

@@ -13,20 +13,6 @@
 #ifndef PARASCOPE_LEAN_BPF_H
 #define PARASCOPE_LEAN_BPF_H
 
-enum lean_end {
-	LEAN_WOKEN, /* by what is not known */
-	LEAN_CALL,  /* by a futex call */
-	LEAN_TIMEOUT,
-	LEAN_SIGNAL,
-};
-
-/*
- * How long before a switch its thread may have been woken already, if that does not show in its
- * state: the waker waits for the run queue's lock then, which is held meanwhile.  A mark that is
- * older is left from an earlier call, as nobody told that a new one began.
- */
-#define LEAN_EARLY_MAX_NS 20000
-
 /* A futex call that sleeps, or one that wakes: no more of it, stack is short. */
 struct lean_call {
 	__u64 addr;
@@ -37,47 +23,6 @@ struct lean_call {
 };
 
 #define PAGE_MASK 0xfffULL
-#define TWO_WORDS                                                                                  \
-	(CMD(FUTEX_REQUEUE) | CMD(FUTEX_CMP_REQUEUE) | CMD(FUTEX_WAKE_OP) |                        \
-	 CMD(FUTEX_CMP_REQUEUE_PI))
-
-static __always_inline bool lean_timed(const struct syscall_regs *regs)
-{
-	return (regs->nr == NR_futex_wait ? regs->args[4] : regs->args[3]) != 0;
-}
-
-/* Is it about to sleep on a word?  Then its call is noted. */
-static __always_inline bool lean_sleep(struct thread *t, __u32 state,
-				       const struct syscall_regs *regs, __u64 now)
-{
-	if (!(state & TASK_INTERRUPTIBLE)) /* a page fault or a kernel lock inside the call */
-		return false;
-	if (regs->nr == NR_futex) { /* as good as always: without the rest it is half as long */
-		t->futex.addr = regs->args[0];
-		t->futex.op = regs->args[1];
-		t->futex.val = regs->args[2];
-		t->futex.addr2 = t->futex.vector = 0;
-		t->futex.timed = regs->args[3] != 0;
-	} else if (regs->nr != NR_restart_syscall) { /* that goes on with the call as it was */
-		futex_decode(&t->futex, regs->nr, regs->args);
-		t->futex.timed = lean_timed(regs);
-	}
-	if (!futex_is(t->futex.op, WAIT_CMDS))
-		return false;
-	t->futex.enter_ns = now;
-	t->futex.end = LEAN_WOKEN;
-	return true;
-}
-
-static __always_inline bool lean_raced(struct thread *t, __u64 early_ns, struct task_struct *prev,
-				       __u64 now)
-{
-	if (!early_ns ||
-	    (prev->__state != TASK_WAKING && (__s64)(now - early_ns) >= LEAN_EARLY_MAX_NS))
-		return false;
-	t->futex.end = t->futex.early_end;
-	return true;
-}
 
 /* What `current` is in: a futex call that wakes?  Its memory is read for futex_requeue(2) only. */
 static __always_inline bool lean_waker(struct futex_call *call, struct task_struct *current)
@@ -87,11 +32,7 @@ static __always_inline bool lean_waker(struct futex_call *call, struct task_stru
 	if (!current->pid || current->flags & PF_KTHREAD)
 		return false;
 	syscall_regs_read(&regs, current);
-	if (!futex_decode(call, regs.nr, regs.args) || !futex_is(call->op, WAKE_CMDS))
-		return false;
-	if (regs.nr == NR_futex && futex_is(call->op, TWO_WORDS))
-		call->addr2 = regs.args[4];
-	return true;
+	return futex_decode(call, regs.nr, regs.args) && futex_is(call->op, WAKE_CMDS);
 }
 
 /* One futex word may have other addresses in other processes, but it lies at the same place of a page. */
@@ -167,7 +108,7 @@ static __always_inline bool lean_waits(struct thread *t, struct task_struct *tas
 	wait->op = regs.nr == NR_futex ? regs.args[1] : FUTEX_WAIT_BITSET;
 	if (regs.nr == NR_futex_wait)
 		wait->op |= regs.args[3] & FUTEX_PRIVATE;
-	wait->timed = lean_timed(&regs);
+	wait->timed = futex_timed(&regs);
 	return (regs.nr == NR_futex || regs.nr == NR_futex_wait || regs.nr == NR_futex_waitv) &&
 	       futex_is(wait->op, WAIT_CMDS);
 }
@@ -179,16 +120,16 @@ static __always_inline bool lean_waits(struct thread *t, struct task_struct *tas
 static __always_inline bool lean_plain_wake(struct thread *t, const struct thread *waker,
 					    struct task_struct *current, struct lean_call *by)
 {
-	struct syscall_regs regs;
+	const struct pt_regs *regs;
 
 	if (waker->tgid != t->tgid || !t->futex.blocked)
 		return false;
-	syscall_regs_read(&regs, current);
-	if (regs.nr != NR_futex || regs.args[0] != t->futex.addr ||
-	    !futex_is(regs.args[1], CMD(FUTEX_WAKE) | CMD(FUTEX_WAKE_BITSET)))
+	regs = user_regs(current);
+	if (regs_nr(regs) != NR_futex || regs_arg(regs, 0) != t->futex.addr ||
+	    !futex_is(regs_arg(regs, 1), CMD(FUTEX_WAKE) | CMD(FUTEX_WAKE_BITSET)))
 		return false;
-	by->addr = regs.args[0];
-	by->op = regs.args[1];
+	by->addr = regs_arg(regs, 0);
+	by->op = regs_arg(regs, 1);
 	t->futex.end = LEAN_CALL;
 	return true;
 }
@@ -240,9 +181,34 @@ static __always_inline __u16 lean_woken(struct thread *t, struct task_struct *ta
 	return how;
 }
 
+/*
+ * It goes on, and nobody was seen to wake it: the program did not run for that (a kernel that hides some
+ * tasks).  It had a timeout, so a timer that interrupted such a task is more likely than a call.
+ */
+__noinline int lean_timed_out(struct thread *t, __u64 now)
+{
+	struct wire_wake *rec;
+
+	if (!t)
+		return 0;
+	t->futex.end = LEAN_TIMEOUT;
+	rec = detailed(now) ? emit_begin(now, t->tid, WIRE_WAKE, sizeof(*rec)) : NULL;
+	if (!rec)
+		return 0;
+	rec->waker_tid = rec->waker_tgid = 0;
+	rec->cpu = t->cpu;
+	rec->flags = WIRE_WAKE_CTX | WIRE_WAKE_IRQ | WIRE_WAKE_LEAN | WIRE_WAKE_TIMEOUT;
+	rec->op = 0;
+	rec->addr = 0;
+	emit_end(rec);
+	return 0;
+}
+
 /* It goes on after a sleep on a word. */
 static __always_inline void lean_resume(struct thread *t, __u64 now)
 {
+	if (t->futex.timed && t->state == WIRE_FUTEX_WAIT)
+		lean_timed_out(t, now);
 	t->futex.blocked = false;
 	if (in_window(now)) {
 		if (t->futex.end == LEAN_TIMEOUT)

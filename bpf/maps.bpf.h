@@ -7,24 +7,34 @@
 
 #define WORDS_SEEN 4
 
-/* The futex call a thread is in; active from sys_enter to sys_exit. */
+/* How a sleep on a word ended, as far as lean mode can tell. */
+enum lean_end {
+	LEAN_WOKEN, /* by what is not known */
+	LEAN_CALL,  /* by a futex call */
+	LEAN_TIMEOUT,
+	LEAN_SIGNAL,
+};
+
+/*
+ * The futex call a thread is in.  It is noted (blocked, or wake_ns) when its thread first falls asleep in
+ * it or first wakes another one, else when it returns.
+ */
 struct futex_call {
-	__u64 enter_ns; /* waits only */
+	__u64 slept_ns; /* when the thread first fell asleep, 0: before it was watched */
 	__u64 wake_ns;	/* when this call last woke a target thread, 0: it has not */
 	__u64 addr;
 	__u64 addr2;
 	__u32 op; /* with flags; futex2 calls are translated to the classic ones */
 	__u32 val;
 	__u64 vector; /* futex_waitv: the array, else 0 */
-	__u8 active;
+	__u16 nr;
 	__u8 blocked; /* went to sleep inside it */
-	__u8 open;    /* it began before the thread was watched */
+	__u8 raced;   /* it was said to be woken on its way to sleep */
+	__u8 entered; /* on_enter_futex saw it: `preemptible` */
 	/* lean mode only */
 	__u8 timed;	/* it has a timeout */
 	__u8 end;	/* how its sleep ended: enum lean_end */
 	__u8 early_end; /* the same, of the wake-up at early_ns */
-	__u8 raced;	/* it was said to be woken on its way to sleep */
-	__u8 pad;
 };
 
 /*

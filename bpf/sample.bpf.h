@@ -198,7 +198,7 @@ static __always_inline __u64 sample_gap(void)
 }
 
 #define LONGEST_FADES 16 /* by one part in so many with each wait */
-#define GAPS_MAX 3 /* in a wait shorter than config.sample_ns and what was left before it */
+#define GAPS_MAX 3	 /* in a wait shorter than config.sample_ns and what was left before it */
 
 /* What lies before the marks that the line has passed; new marks. */
 static __always_inline __u64 sample_marks(__u64 *line_ns, __u64 *mark_ns)
@@ -257,16 +257,16 @@ __noinline int sample_kept(struct thread *t, __u64 now)
 
 	if (!t || !in_window(now))
 		return 0;
-	slept = t->futex.enter_ns && now > t->futex.enter_ns ? now - t->futex.enter_ns : 0;
+	slept = t->futex.slept_ns && now > t->futex.slept_ns ? now - t->futex.slept_ns : 0;
 	weight = slept;
 	t->longest_ns -= t->longest_ns / LONGEST_FADES;
 	if (slept > t->longest_ns)
 		t->longest_ns = slept;
 	if (slept < sample_every_ns) {
 		t->waited_ns += slept;
-		weight = t->wait_stack && t->waited_ns >= t->waited_due_ns ?
-				 sample_marks(&t->waited_ns, &t->waited_due_ns) :
-				 0;
+		weight = t->wait_stack && t->waited_ns >= t->waited_due_ns
+				 ? sample_marks(&t->waited_ns, &t->waited_due_ns)
+				 : 0;
 	}
 	if (weight && t->wait_stack)
 		emit_sample(t, now, t->wait_stack, weight, t->futex.addr, WIRE_SAMPLE_WAITED, 0);
@@ -276,7 +276,7 @@ __noinline int sample_kept(struct thread *t, __u64 now)
 /* The sleep of a futex call is over. */
 static __always_inline void sample_waited(struct thread *t, __u64 now, bool second)
 {
-	__u64 slept = t->futex.enter_ns && now > t->futex.enter_ns ? now - t->futex.enter_ns : 0;
+	__u64 slept = t->futex.slept_ns && now > t->futex.slept_ns ? now - t->futex.slept_ns : 0;
 	__u64 weight;
 
 	news(t);
@@ -380,18 +380,20 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	return 0;
 }
 
-/* Code is about to be mapped: its calls can be followed once user space knows of it. */
+/* Code was mapped: its calls can be followed once user space knows of it. */
 #define PROT_EXEC 4
 
-SEC("?tp/syscalls/sys_enter_mmap")
-int on_enter_mmap(struct trace_event_raw_sys_enter *ctx)
+SEC("?tp/syscalls/sys_exit_mmap")
+int on_exit_mmap(struct trace_event_raw_sys_exit *ctx)
 {
-	struct thread *t;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = thread_find(task);
+	const struct pt_regs *regs;
 
-	if (!(ctx->args[2] & PROT_EXEC) || (int)ctx->args[4] < 0)
+	if (!t)
 		return 0;
-	t = thread_find(bpf_get_current_task_btf());
-	if (t)
+	regs = user_regs(task);
+	if (regs_arg(regs, 2) & PROT_EXEC && (int)regs_arg(regs, 4) >= 0)
 		emit_mapped(t->tid, t->tgid, false, bpf_ktime_get_ns());
 	return 0;
 }

@@ -10,12 +10,26 @@
  * switch then comes after it.  Both lie within the same instant: a longer distance means that the
  * thread never slept and an old mark was left behind.  It may also come while on_switch is at work,
  * so that the mark is younger than its `now`.
+ *
+ * That a futex call begins is not told, so there the mark may be another call's and must be younger;
+ * if it does not show in the thread's state that it is woken, its waker waits for the run queue's lock.
  */
 #define EARLY_WAKE_MAX_NS 50000
+#define EARLY_WAKE_FUTEX_NS 20000
 
-static __always_inline bool woken_early(__u64 early_ns, __u64 now)
+static __always_inline bool woken_early(struct thread *t, __u8 state, __u64 early_ns,
+					struct task_struct *prev, __u64 now)
 {
-	return early_ns && (__s64)(now - early_ns) < EARLY_WAKE_MAX_NS;
+	__s64 ago = now - early_ns;
+
+	if (!early_ns)
+		return false;
+	if (state != WIRE_FUTEX_WAIT)
+		return ago < EARLY_WAKE_MAX_NS;
+	if (ago >= EARLY_WAKE_FUTEX_NS && prev->__state != TASK_WAKING)
+		return false;
+	t->futex.end = t->futex.early_end;
+	return true;
 }
 
 /*
@@ -34,7 +48,7 @@ static __always_inline bool mark_early(struct thread *t, __u64 now)
 	       !__sync_lock_test_and_set(&t->early_ns, 0);
 }
 
-/* Going to sleep inside a futex call: all there is to know was noted when the call began. */
+/* Going to sleep inside a futex call, which is noted. */
 static __always_inline void sleep_on_word(struct thread *t, struct task_struct *prev, __u64 now,
 					  struct wire_block *block, __u8 *flags)
 {
@@ -45,7 +59,6 @@ static __always_inline void sleep_on_word(struct thread *t, struct task_struct *
 	block->addr = t->futex.addr;
 	block->op = t->futex.op;
 	block->val = t->futex.val;
-	t->futex.blocked = true;
 	if (lean) {
 		*flags |= WIRE_SWITCH_LEAN;
 		t->wait_stack = 0;
@@ -66,8 +79,8 @@ static __always_inline void sleep_on_word(struct thread *t, struct task_struct *
 }
 
 /*
- * Going to sleep in any other place, or in a call that began before we came; only for the current
- * thread.  A function of its own, so that the verifier walks through it once.  Returns the state.
+ * Going to sleep in any place but futex(2); only for the current thread.  A function of its own, so that
+ * the verifier walks through it once.  Returns the state.
  */
 __noinline int sleep_elsewhere(struct thread *t, struct wire_block *block, __u32 state, __u64 now)
 {
@@ -78,18 +91,11 @@ __noinline int sleep_elsewhere(struct thread *t, struct wire_block *block, __u32
 	if (!t || !block)
 		return WIRE_OTHER;
 	syscall_regs_read(&regs, prev);
-	if (lean && regs.nr == NR_futex && !(state & ~(TASK_INTERRUPTIBLE | TASK_FREEZABLE)))
-		ret = WIRE_FUTEX_WAIT;
-	else
-		ret = sleep_state(t, prev, state, &regs);
+	ret = sleep_state(t, prev, state, &regs);
 	block->nr = regs.nr;
 	block->addr = regs.args[0];
-	if (ret != WIRE_FUTEX_WAIT)
-		return ret;
-	if (lean)
-		return lean_sleep(t, state, &regs, now) ? ret : t->klock ? WIRE_KLOCK : WIRE_FAULT;
-	if (!t->futex.active)
-		futex_decode(&t->futex, regs.nr, regs.args); /* a restarted call: as it was */
+	if (ret == WIRE_FUTEX_WAIT && !futex_sleep_other(t, state, &regs, now))
+		return t->klock ? WIRE_KLOCK : WIRE_FAULT;
 	return ret;
 }
 
@@ -102,8 +108,9 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 
 	t->settled = true;
 	t->exec_ns = prev->se.sum_exec_runtime;
-	if (lean)
-		t->futex.blocked = t->futex.raced = false;
+	t->futex.raced = false;
+	if (lean) /* each sleep is a call of its own */
+		t->futex.blocked = false;
 	news(t);
 	if (!state) {
 		if (in_window(now))
@@ -116,7 +123,7 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	if (in_window(now))
 		t->sums.voluntary++;
 	*flags |= WIRE_SWITCH_VOLUNTARY;
-	if (lean || !t->futex.active || !(state & TASK_INTERRUPTIBLE))
+	if (!futex_sleep(t, prev, state, now))
 		ret = sleep_elsewhere(t, block, state, now);
 	if (ret == WIRE_FUTEX_WAIT)
 		sleep_on_word(t, prev, now, block, flags);
@@ -134,8 +141,7 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 		t->last_block = ret;
 	thread_enter(t, ret, now); /* from here on it can be woken in the ordinary way */
 	early_ns = __sync_lock_test_and_set(&t->early_ns, 0);
-	if (*flags & WIRE_SWITCH_LEAN ? lean_raced(t, early_ns, prev, now)
-				      : woken_early(early_ns, now)) {
+	if (woken_early(t, ret, early_ns, prev, now)) {
 		*flags |= WIRE_SWITCH_RACED;
 		t->futex.raced = true;
 		thread_enter(t, WIRE_WOKEN, now);
@@ -295,7 +301,29 @@ static __always_inline void heal_raced(struct thread *t)
 /* Waiting that this waker ends, for its next sample. */
 static __always_inline __u64 waited_so_far(const struct thread *t, __u64 now)
 {
-	return t->futex.blocked && t->futex.enter_ns ? now - t->futex.enter_ns : 0;
+	return t->futex.blocked && t->futex.slept_ns ? now - t->futex.slept_ns : 0;
+}
+
+/* Is a waker, the current thread, in a futex call that wakes?  Then the call is noted. */
+static __always_inline bool futex_wakes(struct thread *waker, struct task_struct *current)
+{
+	const struct pt_regs *regs = user_regs(current);
+	struct futex_call *f = &waker->futex;
+	struct syscall_regs all;
+
+	if (f->wake_ns) /* it has woken before */
+		return true;
+	if (regs_nr(regs) == NR_futex &&
+	    futex_is(regs_arg(regs, 1), CMD(FUTEX_WAKE) | CMD(FUTEX_WAKE_BITSET))) {
+		f->addr = regs_arg(regs, 0);
+		f->addr2 = f->vector = 0;
+		f->op = regs_arg(regs, 1);
+		f->val = regs_arg(regs, 2);
+		f->nr = NR_futex;
+		return true;
+	}
+	syscall_regs_read(&all, current);
+	return futex_decode(f, all.nr, all.args) && futex_is(f->op, WAKE_CMDS);
 }
 
 /* irq: 1 in an interrupt, where `current` is a bystander; 0 not; -1 this kernel does not show it */
@@ -308,7 +336,7 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 	__u64 now, addr = 0;
 	__u32 op = 0;
 
-	if (lean && t)
+	if (t)
 		heal_raced(t);
 	if (!t || t->state == WIRE_WOKEN || t->state == WIRE_PREEMPTED || t->state == WIRE_DEAD)
 		return 0;
@@ -339,7 +367,7 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 			addr = by.addr;
 			op = by.op;
 		}
-	} else if (waker && waker->futex.active && futex_is(waker->futex.op, WAKE_CMDS)) {
+	} else if (waker && futex_wakes(waker, current)) {
 		flags |= WIRE_WAKE_FUTEX;
 		addr = waker->futex.addr;
 		waker->futex.wake_ns = now;

@@ -138,19 +138,11 @@ static __always_inline void task_look(struct thread *t, struct task_struct *task
 	} else {
 		syscall_regs_read(&regs, task);
 		guess = sleep_state(t, task, state, &regs);
-		if (lean && guess == WIRE_FUTEX_WAIT) {
-			t->futex.blocked = lean_sleep(t, state, &regs, 0);
-			if (t->futex.blocked)
-				rec->flags |= WIRE_TASK_LEAN;
-			else
+		if (guess == WIRE_FUTEX_WAIT) {
+			if (!futex_sleep_other(t, state, &regs, 0))
 				guess = WIRE_FAULT;
-		}
-		if (!lean && guess == WIRE_FUTEX_WAIT && !t->futex.active &&
-		    futex_decode(&t->futex, regs.nr, regs.args)) {
-			t->futex.enter_ns = 0;
-			t->futex.open = true;
-			t->futex.blocked = true;
-			t->futex.active = true;
+			else if (lean)
+				rec->flags |= WIRE_TASK_LEAN;
 		}
 		t->last_block = guess;
 		rec->block.nr = regs.nr;
@@ -249,7 +241,7 @@ static __always_inline void write_state(struct seq_file *seq, struct task_struct
 	rec.tgid = task->tgid;
 	rec.cpu = t->cpu;
 	rec.block.nr = -1;
-	if (rec.state == WIRE_FUTEX_WAIT && (lean ? t->futex.blocked : t->futex.active)) {
+	if (rec.state == WIRE_FUTEX_WAIT && t->futex.blocked) {
 		rec.flags = WIRE_STATE_BLOCK | (lean ? WIRE_STATE_LEAN : 0);
 		rec.block.nr = NR_futex;
 		rec.block.addr = t->futex.addr;

@@ -181,12 +181,11 @@ struct wire_wake {
 
 /* wire_futex.flags */
 #define WIRE_FUTEX_BLOCKED (1 << 0) /* the thread went to sleep inside the call */
-#define WIRE_FUTEX_OPEN (1 << 1)    /* the call began before the thread was watched */
 #define WIRE_FUTEX_VECTOR (1 << 2)  /* futex_waitv: addr is the first word or the woken one */
 
 struct wire_futex {
 	struct wire_head head; /* ts: return of the call */
-	__u64 enter_ns;	       /* 0: not noted (wakes; calls that began before) */
+	__u64 enter_ns;	       /* when it first fell asleep; 0: it did not, or was not watched yet */
 	__u64 addr;
 	__u64 addr2; /* requeue, wake_op */
 	__s32 ret;   /* 0.. or -errno */
@@ -543,7 +542,6 @@ enum wire_loss_kind {
 	WIRE_LOSS_THREAD,      /* neither took it: the thread is not accounted */
 	WIRE_LOSS_READ,	       /* user memory could not be read */
 	WIRE_LOSS_CLOCK,       /* time went backwards between two events */
-	WIRE_LOSS_UNMATCHED,   /* a futex call returned that nobody saw begin */
 	WIRE_LOSS_SWITCH,      /* switches that were not shown to us: the time is known all the same */
 	WIRE_LOSS_SKIPPED,     /* neither of two programs ran for an event */
 	WIRE_LOSS_PYTHREAD,    /* looks at an interpreter that did not find the thread in it */

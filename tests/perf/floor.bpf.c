@@ -21,8 +21,7 @@ EMPTY("tp_btf/sched_process_fork", e_fork)
 EMPTY("tp_btf/sched_process_exit", e_exit)
 EMPTY("?tp_btf/contention_begin", e_contend_begin) /* since 5.19 */
 EMPTY("?tp_btf/contention_end", e_contend_end)
-EMPTY("tp/syscalls/sys_enter_futex", e_enter_futex)
 EMPTY("tp/syscalls/sys_exit_futex", e_exit_futex)
-EMPTY("tp/syscalls/sys_enter_mmap", e_enter_mmap)
+EMPTY("tp/syscalls/sys_exit_mmap", e_exit_mmap)
 
 char LICENSE[] SEC("license") = "GPL";

@@ -19,9 +19,8 @@ RUNS_MIN = 1000  # of a program in a window: fewer say nothing
 # The beginning of a program's name (the kernel keeps 15 letters), and the empty one on its hook.
 HOOKS = {
     "on_switch": "e_switch", "on_waking": "e_waking", "on_wakeup_new": "e_wakeup_new",
-    "on_fork": "e_fork", "on_exit_futex": "e_exit_futex", "on_enter_futex": "e_enter_futex",
-    "on_exit": "e_exit", "on_contention_b": "e_contend_begin", "on_contention_e": "e_contend_end",
-    "on_enter_mmap": "e_enter_mmap",
+    "on_fork": "e_fork", "on_exit_futex": "e_exit_futex", "on_exit": "e_exit", "on_exit_mmap": "e_exit_mmap",
+    "on_contention_b": "e_contend_begin", "on_contention_e": "e_contend_end",
 }
 
 PING_PONG = next(case for case in CASES if case.name == "ping-pong, four threads")

@@ -464,7 +464,7 @@ class Check:
         hidden = loss.get("switch") and loss.get("late") and not report["quality"]["dropped"]
         # programs that can be preempted (7.2) take so long in an emulated machine that now and then
         # one and its twin are, at once; what that loses is counted
-        bad = set(loss) - {"made", "received", "late", "unmatched", "storage"}
+        bad = set(loss) - {"made", "received", "late", "storage"}
         twins = EMULATED and bad == {"skipped"} and loss["skipped"] <= 0.001 * loss["made"]
         if not self.that(report["quality"]["complete"] or hidden or twins,
                          "the report is incomplete"):

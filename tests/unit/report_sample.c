@@ -67,7 +67,6 @@ static void set_losses(struct report_quality *q)
 		{ "thread", "threads that could not be followed", 0 },
 		{ "read", "failed reads of the target's memory", 0 },
 		{ "clock", "times when the clock went backwards", 0 },
-		{ "unmatched", "futex calls whose begin was not seen", 0 },
 		{ "switch", "switches not shown by the kernel", 0 },
 		{ "skipped", "events not told by the kernel", 0 },
 		{ "pythread", "looks into Python without an answer", 0 },

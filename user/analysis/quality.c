@@ -16,7 +16,6 @@ static const struct {
 	[WIRE_LOSS_THREAD] = { "thread", "threads that could not be watched", false },
 	[WIRE_LOSS_READ] = { "read", "reads of user memory that failed", true },
 	[WIRE_LOSS_CLOCK] = { "clock", "events with a time before the last one", true },
-	[WIRE_LOSS_UNMATCHED] = { "unmatched", "futex returns without a known begin", true },
 	[WIRE_LOSS_SWITCH] = { "switch", "switches not shown by the kernel, their time is known",
 			       true },
 	[WIRE_LOSS_SKIPPED] = { "skipped", "events that the kernel did not tell", false },

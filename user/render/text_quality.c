@@ -28,7 +28,6 @@ static const struct {
 	{ "thread", "they are missing in this report" },
 	{ "read", "the name or the owner of a lock may be missing" },
 	{ "clock", "harmless unless there are many" },
-	{ "unmatched", "they were under way when watching began" },
 	{ "switch", "taken from the scheduler's own clock: nothing is missing" },
 	{ "skipped", "counts of waits or threads may be too low" },
 	{ "recursion", "some numbers may be too low" },

@@ -15,18 +15,19 @@ static const struct {
 	const char *tracepoint;
 	bool required;
 	bool native; /* only for native stacks */
+	bool twins;  /* only where programs have twins */
 } programs[] = {
-	{ "on_enter_futex", "syscalls/sys_enter_futex", true, false },
-	{ "on_exit_futex", "syscalls/sys_exit_futex", true, false },
-	{ "on_enter_futex", "syscalls/sys_enter_futex_waitv", false, false },
-	{ "on_exit_futex", "syscalls/sys_exit_futex_waitv", false, false },
-	{ "on_enter_futex", "syscalls/sys_enter_futex_wait", false, false },
-	{ "on_exit_futex", "syscalls/sys_exit_futex_wait", false, false },
-	{ "on_enter_futex", "syscalls/sys_enter_futex_wake", false, false },
-	{ "on_exit_futex", "syscalls/sys_exit_futex_wake", false, false },
-	{ "on_enter_futex", "syscalls/sys_enter_futex_requeue", false, false },
-	{ "on_exit_futex", "syscalls/sys_exit_futex_requeue", false, false },
-	{ "on_enter_mmap", "syscalls/sys_enter_mmap", false, true },
+	{ "on_enter_futex", "syscalls/sys_enter_futex", true, false, true },
+	{ "on_exit_futex", "syscalls/sys_exit_futex", true, false, false },
+	{ "on_enter_futex", "syscalls/sys_enter_futex_waitv", false, false, true },
+	{ "on_exit_futex", "syscalls/sys_exit_futex_waitv", false, false, false },
+	{ "on_enter_futex", "syscalls/sys_enter_futex_wait", false, false, true },
+	{ "on_exit_futex", "syscalls/sys_exit_futex_wait", false, false, false },
+	{ "on_enter_futex", "syscalls/sys_enter_futex_wake", false, false, true },
+	{ "on_exit_futex", "syscalls/sys_exit_futex_wake", false, false, false },
+	{ "on_enter_futex", "syscalls/sys_enter_futex_requeue", false, false, true },
+	{ "on_exit_futex", "syscalls/sys_exit_futex_requeue", false, false, false },
+	{ "on_exit_mmap", "syscalls/sys_exit_mmap", false, true, false },
 };
 _Static_assert(sizeof(programs) / sizeof(programs[0]) == CALLS_MAX, "struct calls has room for all");
 
@@ -48,7 +49,7 @@ int calls_choose(struct calls *ret, struct bpf_object *obj, bool twins, bool nat
 	ret->twins = twins;
 	for (size_t i = 0; i < CALLS_MAX; i++) {
 		ret->ids[i] = -ENOENT;
-		if (programs[i].native && !native)
+		if ((programs[i].native && !native) || (programs[i].twins && !twins))
 			continue;
 		ret->ids[i] = probe_tracepoint(tracefs, programs[i].tracepoint);
 		if (ret->ids[i] < 0 && programs[i].required) {

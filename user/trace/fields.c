@@ -39,7 +39,6 @@
 	X(WIRE_LOSS_THREAD, "thread")                                                              \
 	X(WIRE_LOSS_READ, "read")                                                                  \
 	X(WIRE_LOSS_CLOCK, "clock")                                                                \
-	X(WIRE_LOSS_UNMATCHED, "unmatched")                                                        \
 	X(WIRE_LOSS_SWITCH, "switch")                                                              \
 	X(WIRE_LOSS_SKIPPED, "skipped")                                                            \
 	X(WIRE_LOSS_PYTHREAD, "pythread")                                                          \
