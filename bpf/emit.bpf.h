@@ -51,14 +51,15 @@ static __always_inline __u64 ring_try(__u32 cpu, __u32 bytes)
 	if (!r)
 		return RING_FULL;
 	head = r->head;
-	waiting = head + bytes - r->tail;
+	waiting = WIRE_RING_AT(head) + bytes - r->tail;
 	if (waiting > config.ring_bytes)
 		return RING_FULL;
-	if (__sync_val_compare_and_swap(&r->head, head, head + bytes) != head)
+	if (__sync_val_compare_and_swap(&r->head, head,
+					head + bytes + (1ULL << WIRE_RING_COUNT_SHIFT)) != head)
 		return RING_BUSY;
 	if (waiting >= config.ring_wake_bytes)
 		wake_reader();
-	return WIRE_RING_PLACE(ring, head);
+	return WIRE_RING_PLACE(ring, WIRE_RING_AT(head));
 }
 
 /* It was full or busy: one after the other, so that all rings have to be full for a loss. */
@@ -77,7 +78,6 @@ static __always_inline __u64 ring_take(__u32 bytes)
 	__u32 cpu = bpf_get_smp_processor_id();
 	__u64 place;
 
-	count_loss(WIRE_LOSS_MADE);
 	place = ring_try(cpu, bytes);
 	if (place >= RING_BUSY)
 		place = ring_try_others(cpu, bytes);

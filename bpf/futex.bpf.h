@@ -2,7 +2,7 @@
 /*
  * futex.bpf.h - every futex call of a target thread: what for, how it ended.
  *
- * One record is written when the call returns.  The sleep inside it is a WIRE_SWITCH with the word, so
+ * One record is written when the call returns, unless a wake-up has told it already.  The sleep inside it is a WIRE_SWITCH with the word, so
  * that a wait that never returns is seen as well.  What the call is for stands in the saved registers
  * until it returns: nothing watches its begin, which would cost as much again here, and half as much
  * again in every other system call of the machine.
@@ -29,7 +29,7 @@ static __always_inline int futex_enter(bool second)
 	if (t->futex.entered && in_window(bpf_ktime_get_ns()))
 		count_loss(WIRE_LOSS_SKIPPED);
 	t->futex.wake_ns = 0;
-	t->futex.blocked = false;
+	t->futex.blocked = t->futex.told = false;
 	t->futex.entered = true;
 	return 0;
 }
@@ -116,11 +116,10 @@ static __always_inline int futex_exit(struct trace_event_raw_sys_exit *ctx, bool
 		sample_waited(t, now, second);
 	if (t->futex.wake_ns)
 		sample_woke(t, now, t->futex.addr, second ? SCRATCH_FUTEX_2 : SCRATCH_FUTEX);
-	if (detailed(now))
+	if (detailed(now) && !t->futex.told)
 		emit_futex(t, ret, now);
 	t->futex.wake_ns = 0;
-	t->futex.blocked = false;
-	t->futex.entered = false;
+	t->futex.blocked = t->futex.told = t->futex.entered = false;
 	t->early_ns = 0; /* whatever it was for, it is not for the next call */
 	return 0;
 }

@@ -30,6 +30,7 @@ struct futex_call {
 	__u16 nr;
 	__u8 blocked; /* went to sleep inside it */
 	__u8 raced;   /* it was said to be woken on its way to sleep */
+	__u8 told;    /* by the wake-up: WIRE_WAKE_CALL */
 	__u8 entered; /* on_enter_futex saw it: `preemptible` */
 	/* lean mode only */
 	__u8 timed;	/* it has a timeout */

@@ -326,6 +326,12 @@ static __always_inline bool futex_wakes(struct thread *waker, struct task_struct
 	return futex_decode(f, all.nr, all.args) && futex_is(f->op, WAKE_CMDS);
 }
 
+/* As nearly all do: who lets go of a mutex, posts a semaphore, signals a condition. */
+static __always_inline bool wakes_one(const struct futex_call *f)
+{
+	return f->val == 1 && futex_is(f->op, CMD(FUTEX_WAKE) | CMD(FUTEX_WAKE_BITSET));
+}
+
 /* irq: 1 in an interrupt, where `current` is a bystander; 0 not; -1 this kernel does not show it */
 static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 {
@@ -371,6 +377,10 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 		flags |= WIRE_WAKE_FUTEX;
 		addr = waker->futex.addr;
 		waker->futex.wake_ns = now;
+		if (wakes_one(&waker->futex)) {
+			flags |= WIRE_WAKE_CALL;
+			op = waker->futex.op;
+		}
 	}
 	if (waker && flags & WIRE_WAKE_FUTEX)
 		waker->woke_ns += waited_so_far(t, now);
@@ -384,6 +394,8 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 	rec->op = op;
 	rec->addr = addr;
 	emit_end(rec);
+	if (waker && flags & WIRE_WAKE_CALL)
+		waker->futex.told = true;
 	if (lean && !(flags & WIRE_WAKE_NEW) && waker && flags & WIRE_WAKE_FUTEX)
 		sample_woke(waker, now, addr, SCRATCH_FUTEX);
 	return 0;

@@ -168,6 +168,8 @@ struct wire_switch {
 #define WIRE_WAKE_TIMEOUT (1 << 7) /* ETIMEDOUT; else by a wake-up */
 #define WIRE_WAKE_SIGNAL (1 << 8)  /* EINTR, or it is made again after the signal */
 #define WIRE_WAKE_VECTOR (1 << 9)  /* futex_waitv: by the word addr */
+/* The waker's call wakes one thread, this one: no WIRE_FUTEX will tell it. */
+#define WIRE_WAKE_CALL (1 << 10)
 
 struct wire_wake {
 	struct wire_head head; /* tid: the woken thread */
@@ -175,7 +177,7 @@ struct wire_wake {
 	__u32 waker_tgid;
 	__u16 cpu;
 	__u16 flags;
-	__u32 op;   /* WIRE_WAKE_LEAN and WIRE_WAKE_FUTEX: the waker's operation, else 0 */
+	__u32 op;   /* WIRE_WAKE_CALL, or _LEAN and _FUTEX: the waker's operation, else 0 */
 	__u64 addr; /* WIRE_WAKE_FUTEX: the word it wakes */
 };
 
@@ -536,7 +538,6 @@ struct wire_name {
 };
 
 enum wire_loss_kind {
-	WIRE_LOSS_MADE,	       /* records made; = received + dropped */
 	WIRE_LOSS_RING_FULL,   /* records dropped */
 	WIRE_LOSS_STORAGE,     /* task storage failed, the fallback table took the thread */
 	WIRE_LOSS_THREAD,      /* neither took it: the thread is not accounted */
@@ -549,7 +550,8 @@ enum wire_loss_kind {
 	WIRE_LOSS_TRUNCATED,   /* different stacks that are not whole */
 	WIRE_LOSS_UNWIND,      /* stacks whose native frames end early; flags tell why */
 	WIRE_LOSS_KERNEL_KINDS, /* the ones above are counted by the BPF programs */
-	WIRE_LOSS_RECEIVED = WIRE_LOSS_KERNEL_KINDS,
+	WIRE_LOSS_MADE = WIRE_LOSS_KERNEL_KINDS, /* records made; = received + dropped */
+	WIRE_LOSS_RECEIVED,
 	WIRE_LOSS_RECURSION, /* runs skipped of programs that no other replaces */
 	WIRE_LOSS_LATE,	     /* records that came too late to be put in order */
 	WIRE_LOSS_SHARED,    /* shared futex words whose file could not be found */
@@ -610,7 +612,7 @@ struct wire_config {
  * that begins in a block is in one piece; the next one's first bytes then stay unused.
  */
 struct wire_ring {
-	__u64 head; /* reserved up to here; by the programs */
+	__u64 head; /* WIRE_RING_AT: reserved up to here; above it how many records; by the programs */
 	__u64 pad[7];
 	__u64 tail; /* read up to here; by user space */
 	__u64 pad2[7];
@@ -619,6 +621,8 @@ struct wire_ring {
 #define WIRE_RING_BLOCK (1 << 16)
 #define WIRE_RING_ROOM 4096 /* for the longest record */
 #define WIRE_RING_PLACE(ring, at) ((__u64)(ring) << 56 | (at))
+#define WIRE_RING_COUNT_SHIFT 48
+#define WIRE_RING_AT(head) ((head) & ((1ULL << WIRE_RING_COUNT_SHIFT) - 1))
 
 #define WIRE_PYTHONS 4096 /* different interpreters at a time */
 

@@ -55,17 +55,3 @@ void lean_resume(struct model *m, struct thread *t, uint64_t ts)
 	t->lean.call.head.ts_ns = ts;
 	wait_call(m, t, &t->lean.call);
 }
-
-void lean_woke(struct model *m, const struct wire_wake *w)
-{
-	struct wire_futex call = {
-		.head.ts_ns = w->head.ts_ns,
-		.addr = w->addr,
-		.op = w->op,
-		.ret = 1,
-	};
-	struct thread *waker = thread_find(m, w->waker_tid);
-
-	if (waker && w->flags & WIRE_WAKE_LEAN && w->flags & WIRE_WAKE_FUTEX)
-		wait_call(m, waker, &call);
-}

@@ -23,7 +23,4 @@ bool lean_seen(struct thread *t, const struct wire_sample *r, const struct stack
 /* It has the CPU again. */
 void lean_resume(struct model *m, struct thread *t, uint64_t ts);
 
-/* A thread was woken: what that says of the call of its waker. */
-void lean_woke(struct model *m, const struct wire_wake *w);
-
 #endif

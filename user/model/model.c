@@ -141,7 +141,7 @@ static void apply_wake(struct model *m, const void *rec)
 		t->early = *r; /* the switch that follows says WIRE_SWITCH_RACED if it slept */
 	else if (t->state != WIRE_ON_CPU && t->state != WIRE_DEAD)
 		thread_woken(m, t, r, r->head.ts_ns);
-	lean_woke(m, r);
+	wait_woke(m, r);
 }
 
 static void apply_futex(struct model *m, const void *rec)

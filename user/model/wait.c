@@ -597,3 +597,17 @@ void wait_woken(struct model *m, struct thread *t, struct thread *waker, const s
 	woken_by(m, t, l, waker, w->head.ts_ns);
 	lock_learn(l);
 }
+
+void wait_woke(struct model *m, const struct wire_wake *w)
+{
+	struct wire_futex call = {
+		.head.ts_ns = w->head.ts_ns,
+		.addr = w->addr,
+		.op = w->op,
+		.ret = 1,
+	};
+	struct thread *waker = thread_find(m, w->waker_tid);
+
+	if (waker && w->flags & WIRE_WAKE_FUTEX && w->flags & (WIRE_WAKE_CALL | WIRE_WAKE_LEAN))
+		wait_call(m, waker, &call);
+}

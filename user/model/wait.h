@@ -24,6 +24,9 @@ void wait_delayed(struct model *m, struct thread *t, uint64_t from, uint64_t to)
 /* A futex call returned. */
 void wait_call(struct model *m, struct thread *t, const struct wire_futex *f);
 
+/* A wake-up that tells its waker's call, as no record of that call will. */
+void wait_woke(struct model *m, const struct wire_wake *w);
+
 /* The thread was woken; waker NULL: an interrupt, a timer or somebody who is not a target. */
 void wait_woken(struct model *m, struct thread *t, struct thread *waker, const struct wire_wake *w);
 

@@ -28,6 +28,7 @@ struct rings {
 	const unsigned char *blocks;
 	size_t rings_len, blocks_len;
 	uint32_t n, blocks_each;
+	uint64_t taken[WIRE_RINGS]; /* records */
 	uint32_t n_sources;
 	struct source sources[WIRE_RINGS]; /* a heap: the oldest record first */
 };
@@ -127,7 +128,7 @@ static bool sources_begin(struct rings *r)
 	for (uint32_t i = 0; i < r->n; i++) {
 		struct source s = { .ring = i, .at = r->rings[i].tail };
 
-		s.end = __atomic_load_n(&r->rings[i].head, __ATOMIC_ACQUIRE);
+		s.end = WIRE_RING_AT(__atomic_load_n(&r->rings[i].head, __ATOMIC_ACQUIRE));
 		if (s.at == s.end)
 			continue;
 		if (source_look(r, &s))
@@ -147,6 +148,7 @@ static bool source_next(struct rings *r)
 	bool complete = true;
 
 	s->at += sizeof(uint64_t) + s->rec->size;
+	r->taken[s->ring]++;
 	__atomic_store_n(&r->rings[s->ring].tail, s->at, __ATOMIC_RELEASE);
 	if (s->at == s->end || !(complete = source_look(r, s)))
 		*s = r->sources[--r->n_sources];
@@ -167,6 +169,18 @@ int rings_drain(struct rings *r, uint64_t until_ns, trace_sink sink, void *ctx, 
 		n++;
 	}
 	return n;
+}
+
+uint64_t rings_made(const struct rings *r)
+{
+	uint64_t made = 0;
+
+	for (uint32_t i = 0; i < r->n; i++) {
+		uint64_t head = __atomic_load_n(&r->rings[i].head, __ATOMIC_ACQUIRE);
+
+		made += r->taken[i] + (uint16_t)((head >> WIRE_RING_COUNT_SHIFT) - r->taken[i]);
+	}
+	return made;
 }
 
 void rings_close(struct rings *r)

@@ -28,6 +28,12 @@ struct rings *rings_open(const struct wire_config *config, const struct bpf_map 
  */
 int rings_drain(struct rings *r, uint64_t until_ns, trace_sink sink, void *ctx, int *ret_err);
 
+/*
+ * How many records were ever put into the rings, also what is not handed over yet.  The programs count
+ * modulo 65536, so with more than that waiting in one ring it is too low.
+ */
+uint64_t rings_made(const struct rings *r);
+
 void rings_close(struct rings *r);
 
 #endif

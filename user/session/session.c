@@ -539,6 +539,7 @@ void session_losses(const struct session *s, struct wire_loss *ret)
 			for (int i = 0; i < WIRE_LOSS_KERNEL_KINDS; i++)
 				ret->count[i] += per_cpu[cpu][i];
 	free(per_cpu);
+	ret->count[WIRE_LOSS_MADE] = rings_made(s->rings) + ret->count[WIRE_LOSS_RING_FULL];
 	ret->count[WIRE_LOSS_RECEIVED] = s->received;
 	ret->count[WIRE_LOSS_RECURSION] = recursion_misses(s);
 	for (int i = 0; i < WIRE_LOSS_KINDS; i++)

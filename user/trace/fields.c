@@ -33,7 +33,6 @@
 	X(15, "state_15")
 
 #define LOSSES(X)                                                                                  \
-	X(WIRE_LOSS_MADE, "made")                                                                  \
 	X(WIRE_LOSS_RING_FULL, "ring_full")                                                        \
 	X(WIRE_LOSS_STORAGE, "storage")                                                            \
 	X(WIRE_LOSS_THREAD, "thread")                                                              \
@@ -45,6 +44,7 @@
 	X(WIRE_LOSS_STACK, "stack")                                                                \
 	X(WIRE_LOSS_TRUNCATED, "truncated")                                                        \
 	X(WIRE_LOSS_UNWIND, "unwind")                                                              \
+	X(WIRE_LOSS_MADE, "made")                                                                  \
 	X(WIRE_LOSS_RECEIVED, "received")                                                          \
 	X(WIRE_LOSS_RECURSION, "recursion")                                                        \
 	X(WIRE_LOSS_LATE, "late")                                                                  \
