@@ -86,7 +86,6 @@ static __always_inline void emit_futex(const struct thread *t, long ret, __u64 n
 
 	if (!rec)
 		return;
-	rec->enter_ns = t->futex.blocked ? t->futex.slept_ns : 0;
 	rec->addr = t->futex.addr;
 	rec->addr2 = t->futex.addr2;
 	rec->ret = ret;

@@ -187,7 +187,6 @@ struct wire_wake {
 
 struct wire_futex {
 	struct wire_head head; /* ts: return of the call */
-	__u64 enter_ns;	       /* when it first fell asleep; 0: it did not, or was not watched yet */
 	__u64 addr;
 	__u64 addr2; /* requeue, wake_op */
 	__s32 ret;   /* 0.. or -errno */
@@ -738,7 +737,7 @@ WIRE_ASSERT(wire_block, 32);
 WIRE_ASSERT(wire_task, 128);
 WIRE_ASSERT(wire_switch, 56);
 WIRE_ASSERT(wire_wake, 40);
-WIRE_ASSERT(wire_futex, 56);
+WIRE_ASSERT(wire_futex, 48);
 WIRE_ASSERT(wire_word, 128);
 WIRE_ASSERT(wire_exec, 48);
 WIRE_ASSERT(wire_exit, 24);

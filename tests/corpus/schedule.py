@@ -83,13 +83,12 @@ class Thread:
         return self._sleep("unknown", ms, -1)
 
     def _futex(self, addr, op, ms, waker, woken, flags=CALL, **block):
-        enter = self.now
         block = {"block.addr": f"{addr:#x}", "block.op": f"{op:#x}", **block}
         # that the waker is on a CPU at that moment is the caller's business
         self._sleep("futex", ms, FUTEX, flags=flags, woken=woken, more=block,
                     wake={"waker_tid": waker.tid, "waker_tgid": waker.pid, "flags": OURS,
                           "addr": f"{addr:#x}"})
-        self._say("futex", enter_ns=enter, addr=f"{addr:#x}", op=f"{op:#x}", ret=0, flags="0x1")
+        self._say("futex", addr=f"{addr:#x}", op=f"{op:#x}", ret=0, flags="0x1")
 
     def mutex(self, addr, ms, waker, woken=0.0):
         """Wait for a mutex that waker then lets go of."""

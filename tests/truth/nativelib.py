@@ -245,12 +245,13 @@ class Trace:
         self.spaces = {}  # id -> address space that the addresses are of
         self.frames = {}  # (process, address) -> [{function, file, line, module, offset, flags}], inlined first
         self.spaced = {}  # the same by (process, address space, address): exec and dlclose make several
-        self.begun = {}  # tid -> when its futex calls began, in order
+        self.begun = {}  # tid -> when it fell asleep in a futex call or one returned without that, in order
         inlined = {}
-        for ts, kind, f in records(path, ("sample", "stack", "frame", "futex")):
+        for ts, kind, f in records(path, ("sample", "stack", "frame", "futex", "switch")):
             tid = _number(f.get("tid"))
-            if kind == "futex":
-                self.begun.setdefault(tid, []).append(_number(f.get("enter_ns"), ts))
+            if kind in ("futex", "switch"):
+                if f.get("prev_state") == "futex" or kind == "futex" and not _number(f.get("flags")) & 1:
+                    self.begun.setdefault(tid, []).append(ts)
             elif kind == "sample":
                 self.samples.append((ts, tid, f.get("why", "cpu"), _number(f.get("stack")),
                                      _number(f.get("addr")), _number(f.get("weight_ns"))))
@@ -274,7 +275,7 @@ class Trace:
             times.sort()
 
     def calls_between(self, tid, begin, end):
-        """How many futex calls this thread began after begin, up to end."""
+        """How many futex calls this thread was in after begin, up to end."""
         times = self.begun.get(tid, [])
         return bisect.bisect_right(times, end) - bisect.bisect_right(times, begin)
 

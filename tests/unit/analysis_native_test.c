@@ -99,8 +99,7 @@ static void wait_for(struct model *m, unsigned int tid, unsigned int addr, unsig
 	if (stack)
 		say(m, "%u000000 sample tid=%u why=waited addr=0x%x weight_ns=%u000000 stack=0x%x",
 		    to, tid, addr, to - from, stack);
-	say(m, "%u000000 futex tid=%u enter_ns=%u000000 addr=0x%x op=0x80 val=2 ret=0 flags=0x1",
-	    to, tid, from, addr);
+	say(m, "%u000000 futex tid=%u addr=0x%x op=0x80 val=2 ret=0 flags=0x1", to, tid, addr);
 	say(m, "%u000000 futex tid=%u addr=0x%x op=0x81 val=1 ret=0", to, tid, addr);
 }
 

@@ -95,7 +95,7 @@ static void wait_for(struct model *m, unsigned int tid, uint64_t ns, uint64_t ad
 	    "2000000 switch tid=%u prev_state=futex block.addr=0x%llx block.op=0x%x block.val=%u",
 	    tid, (unsigned long long)addr, op, val);
 	say(m, "%llu switch next_tid=%u", (unsigned long long)(2 * MS + ns), tid);
-	say(m, "%llu futex tid=%u enter_ns=2000000 addr=0x%llx op=0x%x val=%u flags=0x1",
+	say(m, "%llu futex tid=%u addr=0x%llx op=0x%x val=%u flags=0x1",
 	    (unsigned long long)(2 * MS + ns), tid, (unsigned long long)addr, op, val);
 }
 

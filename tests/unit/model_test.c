@@ -75,7 +75,6 @@ struct sim_thread {
 	uint8_t state;
 	bool alive, in_call, told;
 	struct wire_block block;
-	uint64_t enter_ns;
 	struct wire_sums sums;
 };
 
@@ -366,7 +365,6 @@ static void put_futex(struct sim *s, struct sim_thread *t, uint32_t op, int ret,
 {
 	struct wire_futex *r = &put(s, WIRE_FUTEX, sizeof(*r), t->tid)->futex;
 
-	r->enter_ns = t->enter_ns;
 	r->addr = t->block.addr;
 	r->op = op;
 	r->val = t->block.val;
@@ -382,7 +380,6 @@ static void do_sleep(struct sim *s, struct sim_thread *t)
 	t->block = random_block(s);
 	flags |= look_into_python(s, t);
 	flags |= s->lean ? WIRE_SWITCH_LEAN : 0;
-	t->enter_ns = s->now_ns - below(s, 200);
 	t->in_call = true;
 	put_sample(s, t, WIRE_SAMPLE_WAIT);
 	if (chance(s, 10))
@@ -443,11 +440,13 @@ static void do_wake(struct sim *s, struct sim_thread *sleeper)
 	enter(s, sleeper, WIRE_WOKEN);
 	if (s->lean || !waker || !sleeper->in_call || waker->in_call)
 		return;
-	waker->enter_ns = s->now_ns;
 	waker->block = sleeper->block;
+	r->op = chance(s, 50) ? WAKE_PRIVATE : 0;
+	r->flags |= r->op ? WIRE_WAKE_CALL : 0;
 	if (chance(s, 40))
 		put_sample(s, waker, WIRE_SAMPLE_WOKE);
-	put_futex(s, waker, WAKE_PRIVATE, 1, false);
+	if (!(r->flags & WIRE_WAKE_CALL))
+		put_futex(s, waker, WAKE_PRIVATE, 1, false);
 }
 
 static void do_clone(struct sim *s, struct sim_thread *t)
@@ -529,7 +528,6 @@ static void do_running(struct sim *s, struct sim_thread *t)
 			    s->python && chance(s, 50) ? WIRE_SWITCH_GIL : 0);
 	} else if (what < 80) {
 		t->block = random_block(s);
-		t->enter_ns = s->now_ns;
 		put_futex(s, t, chance(s, 50) ? WAKE_PRIVATE : WAIT_PRIVATE,
 			  chance(s, 50) ? 0 : -EAGAIN, false);
 	} else if (what < 88) {

@@ -141,16 +141,12 @@ static bool is_gone(const struct sim *s, const struct timeline_op *op)
 	return op->lock && s->o->without_lock && s->o->without_lock[op->lock];
 }
 
-/* next: of the same thread; NULL: none. */
-static double work_of(const struct sim *s, const struct timeline_op *op,
-		      const struct timeline_op *next)
+static double work_of(const struct sim *s, const struct timeline_op *op)
 {
 	double ns = (double)op->ns;
 
 	if (is_gone(s, op))
 		return 0;
-	if (next && next->kind == TIMELINE_WAIT && is_gone(s, next))
-		ns -= (double)next->level * TIMELINE_CALL_NS; /* there is no such call */
 	if (s->o->without_stack && op->stack && s->o->without_stack[op->stack->number])
 		return 0;
 	return (ns > 0 ? ns : 0) * speed_of(s->o, (double)op->level / TIMELINE_LEVEL);
@@ -271,7 +267,7 @@ static bool step(struct sim *s, uint32_t thread)
 
 	switch (op->kind) {
 	case TIMELINE_RUN:
-		ns = work_of(s, op, t->next + 1 < tt->n ? op + 1 : NULL);
+		ns = work_of(s, op);
 		if (ns > 0)
 			run_for(s, thread, ns);
 		break;

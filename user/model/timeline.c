@@ -293,24 +293,7 @@ void timeline_goes_on(struct model *m, struct thread *t, struct lock *l)
 	belongs_to(tt, wait);
 }
 
-/* So much of the run before its wait was in the call already. */
-static void before_wait(struct timeline_thread *tt, size_t wait, uint64_t enter_ns)
-{
-	uint64_t begin = tt->since_ns, ns;
-
-	if (!wait || !enter_ns || tt->ops[wait - 1].kind != TIMELINE_RUN)
-		return;
-	for (size_t i = wait; i < tt->n; i++)
-		begin -= tt->ops[i].ns;
-	ns = begin > enter_ns ? begin - enter_ns : 0;
-	if (ns > tt->ops[wait - 1].ns)
-		ns = tt->ops[wait - 1].ns;
-	ns /= TIMELINE_CALL_NS;
-	tt->ops[wait].level = ns < UINT8_MAX ? (uint8_t)ns : UINT8_MAX;
-}
-
-void timeline_returned(struct model *m, struct thread *t, struct lock *l, uint64_t enter_ns,
-		       uint64_t ts)
+void timeline_returned(struct model *m, struct thread *t, struct lock *l, uint64_t ts)
 {
 	struct timeline_thread *tt = of_thread(m, t);
 	struct timeline_op *wait = tt && l->timeline ? last_wait(tt, l) : NULL;
@@ -322,7 +305,6 @@ void timeline_returned(struct model *m, struct thread *t, struct lock *l, uint64
 	if (t->state == WIRE_ON_CPU)
 		flush(m, tt, t, ts);
 	belongs_to(tt, &tt->ops[index]);
-	before_wait(tt, index, enter_ns);
 }
 
 void timeline_woke(struct model *m, struct thread *t, struct lock *l, uint64_t ts)

@@ -36,7 +36,7 @@ struct timeline_op {
 	uint8_t state; /* WAIT, READY: enum wire_state */
 	/*
 	 * RUN, READY: target threads that ran meanwhile, this one included, average in 1/8, at most
-	 * 31.9.  WAIT: how much of the run before it was in its call, in 1/4 us, at most 64 us.
+	 * 31.9.
 	 */
 	uint8_t level;
 	uint32_t lock; /* what the wait is for, or what it runs and is ready for; 0: none */
@@ -51,7 +51,6 @@ struct timeline_op {
 	};
 };
 #define TIMELINE_LEVEL 8.0   /* of struct timeline_op.level is one thread */
-#define TIMELINE_CALL_NS 250 /* of that of a wait is 1 */
 
 struct timeline_thread {
 	uint64_t id; /* of struct thread */
@@ -110,12 +109,8 @@ void timeline_waits_since(struct model *m, struct thread *t, struct lock *l, uin
 /* Its last wait on l was not over: it sleeps again.  Its state has been left. */
 void timeline_goes_on(struct model *m, struct thread *t, struct lock *l);
 
-/*
- * The call that slept on l returned: what it ran since then belongs to the wait, and so does what
- * it ran in the call before it slept.  enter_ns 0: not known.
- */
-void timeline_returned(struct model *m, struct thread *t, struct lock *l, uint64_t enter_ns,
-		       uint64_t ts);
+/* The call that slept on l returned: what it ran since then belongs to the wait. */
+void timeline_returned(struct model *m, struct thread *t, struct lock *l, uint64_t ts);
 
 /* Its call that woke somebody on l returned: what it ran since then belongs to l. */
 void timeline_woke(struct model *m, struct thread *t, struct lock *l, uint64_t ts);

@@ -458,7 +458,7 @@ static void wait_goes_on(struct model *m, struct thread *t, const struct wire_fu
 	w->end_ns = f->head.ts_ns;
 	w->got_it = f->ret >= 0 || f->ret == -EAGAIN;
 	w->on_cpu_at_end_ns = thread_on_cpu_ns(t, f->head.ts_ns);
-	timeline_returned(m, t, w->lock, 0, w->end_ns);
+	timeline_returned(m, t, w->lock, w->end_ns);
 	timeline_given(m, t, w->lock, true, w->end_ns);
 }
 
@@ -486,16 +486,13 @@ static void wait_returned(struct model *m, struct thread *t, const struct wire_f
 		l = w->lock; /* a requeue may have moved it, the wait is still for this one */
 		lock_learn_join(m, l, ts);
 		count_result(m, l, f);
-		if (!w->calls && f->enter_ns && f->enter_ns < w->begin_ns &&
-		    f->enter_ns >= m->detail_begin_ns)
-			w->begin_ns = f->enter_ns;
 		w->calls++;
 		w->phase = WAIT_RETURNED;
 		w->end_ns = ts;
 		w->got_it = f->ret >= 0;
 		w->timed_out = f->ret == -ETIMEDOUT;
 		w->on_cpu_at_end_ns = thread_on_cpu_ns(t, ts);
-		timeline_returned(m, t, l, f->enter_ns, ts);
+		timeline_returned(m, t, l, ts);
 		timeline_given(m, t, l, false, ts);
 		if (takes(l, w))
 			lock_hold(m, l, t, ts);
@@ -522,7 +519,7 @@ static void wake_call(struct model *m, struct thread *t, const struct wire_futex
 {
 	struct lock *l = lock_lookup(m, t->process, f->addr, f->op);
 	bool woke = f->ret > 0 || (f->ret == 0 && is_cmd(f->op, CMD(FUTEX_UNLOCK_PI)));
-	uint64_t when = f->enter_ns ? f->enter_ns : f->head.ts_ns;
+	uint64_t when = f->head.ts_ns;
 
 	if (!l && f->ret < 0)
 		return;

@@ -137,7 +137,6 @@ static const struct field wake_fields[] = {
 };
 
 static const struct field futex_fields[] = {
-	FIELD(wire_futex, enter_ns, FIELD_UINT),
 	FIELD(wire_futex, addr, FIELD_HEX),
 	FIELD(wire_futex, op, FIELD_HEX),
 	FIELD(wire_futex, val, FIELD_UINT),
