@@ -2,10 +2,10 @@
 /*
  * futex.bpf.h - every futex call of a target thread: what for, how it ended.
  *
- * One record is written when the call returns, unless a wake-up has told it already.  The sleep inside it is a WIRE_SWITCH with the word, so
- * that a wait that never returns is seen as well.  What the call is for stands in the saved registers
- * until it returns: nothing watches its begin, which would cost as much again here, and half as much
- * again in every other system call of the machine.
+ * One record is written when the call returns, unless a wake-up has told it already.  The sleep inside
+ * it is a WIRE_SWITCH with the word, so that a wait that never returns is seen as well.  What the call
+ * is for stands in the saved registers until it returns: nothing watches its begin, which would cost as
+ * much again here, and half as much again in every other system call of the machine.
  */
 #ifndef PARASCOPE_FUTEX_BPF_H
 #define PARASCOPE_FUTEX_BPF_H

@@ -304,12 +304,23 @@ static __always_inline __u64 waited_so_far(const struct thread *t, __u64 now)
 	return t->futex.blocked && t->futex.slept_ns ? now - t->futex.slept_ns : 0;
 }
 
+/* futex_wakes() of rare calls.  A function of its own: the verifier walks through it once. */
+__noinline int futex_wakes_other(struct thread *waker)
+{
+	struct syscall_regs regs;
+
+	if (!waker)
+		return 0;
+	syscall_regs_read(&regs, bpf_get_current_task_btf());
+	return futex_decode(&waker->futex, regs.nr, regs.args) &&
+	       futex_is(waker->futex.op, WAKE_CMDS);
+}
+
 /* Is a waker, the current thread, in a futex call that wakes?  Then the call is noted. */
 static __always_inline bool futex_wakes(struct thread *waker, struct task_struct *current)
 {
 	const struct pt_regs *regs = user_regs(current);
 	struct futex_call *f = &waker->futex;
-	struct syscall_regs all;
 
 	if (f->wake_ns) /* it has woken before */
 		return true;
@@ -322,14 +333,18 @@ static __always_inline bool futex_wakes(struct thread *waker, struct task_struct
 		f->nr = NR_futex;
 		return true;
 	}
-	syscall_regs_read(&all, current);
-	return futex_decode(f, all.nr, all.args) && futex_is(f->op, WAKE_CMDS);
+	return futex_wakes_other(waker);
 }
 
-/* As nearly all do: who lets go of a mutex, posts a semaphore, signals a condition. */
-static __always_inline bool wakes_one(const struct futex_call *f)
+/*
+ * Does this call wake t and nobody else, as nearly all do: who lets go of a mutex, posts a semaphore,
+ * signals a condition?  Not if t sleeps on another word: it was requeued, or a timer that interrupts the
+ * call has woken it.
+ */
+static __always_inline bool wakes_only(const struct futex_call *f, const struct thread *t)
 {
-	return f->val == 1 && futex_is(f->op, CMD(FUTEX_WAKE) | CMD(FUTEX_WAKE_BITSET));
+	return f->val == 1 && !f->told && t->futex.blocked && t->futex.addr == f->addr &&
+	       futex_is(f->op, CMD(FUTEX_WAKE) | CMD(FUTEX_WAKE_BITSET));
 }
 
 /* irq: 1 in an interrupt, where `current` is a bystander; 0 not; -1 this kernel does not show it */
@@ -369,21 +384,22 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 			flags |= lean_woken(t, task, current, flags & WIRE_WAKE_EARLY, irq, &by);
 		if (!waker)
 			flags &= ~WIRE_WAKE_FUTEX;
-		if (flags & WIRE_WAKE_FUTEX) {
+		if (waker && flags & WIRE_WAKE_FUTEX) {
 			addr = by.addr;
 			op = by.op;
+			waker->woke_ns += waited_so_far(t, now);
 		}
 	} else if (waker && futex_wakes(waker, current)) {
 		flags |= WIRE_WAKE_FUTEX;
 		addr = waker->futex.addr;
 		waker->futex.wake_ns = now;
-		if (wakes_one(&waker->futex)) {
+		waker->woke_ns += waited_so_far(t, now);
+		if (wakes_only(&waker->futex, t)) {
 			flags |= WIRE_WAKE_CALL;
 			op = waker->futex.op;
+			waker->futex.told = true;
 		}
 	}
-	if (waker && flags & WIRE_WAKE_FUTEX)
-		waker->woke_ns += waited_so_far(t, now);
 	rec = detailed(now) ? emit_begin(now, t->tid, WIRE_WAKE, sizeof(*rec)) : NULL;
 	if (!rec)
 		return 0;
@@ -394,8 +410,6 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 	rec->op = op;
 	rec->addr = addr;
 	emit_end(rec);
-	if (waker && flags & WIRE_WAKE_CALL)
-		waker->futex.told = true;
 	if (lean && !(flags & WIRE_WAKE_NEW) && waker && flags & WIRE_WAKE_FUTEX)
 		sample_woke(waker, now, addr, SCRATCH_FUTEX);
 	return 0;

@@ -269,7 +269,7 @@ memory_limit() {
 }
 
 @test "no memory for a larger ring: doctor finds nothing, attach tells what to do" {
-	memory_limit 48M
+	memory_limit 96M # without that ring some 50M are enough
 	ATTACH='--ring-size 256M'
 	fault large-ring '' "${ENTER[@]}"
 }

@@ -77,7 +77,7 @@ def judge_rivals(result):
     if not ours:
         return
     for name in ordered(r["tool"] for r in result["rows"] if r["row"] == row):
-        if name.startswith("parascope"):
+        if name.startswith(("parascope", EMPTY)):
             continue
         theirs = figure(result, row, name, "cpu").median
         yield Judged(f"{row}: below {name}", DEFAULT, theirs, ours.median, ours.interval,

@@ -59,8 +59,13 @@ def chosen_tools(opts):
 def tools_of_programs(opts, tools):
     """Those of BPF, and parascope without stacks."""
     if opts.tools:
-        return tools
-    return [t for t in TOOLS if t.bpf and (t.own or not opts.own) and t.name != "parascope -o"]
+        return watchers(tools)
+    return [t for t in watchers(TOOLS) if t.bpf and (t.own or not opts.own) and t.name != "parascope -o"]
+
+
+def watchers(tools):
+    """All but programs that do nothing."""
+    return [t for t in tools if t.own or t.rival]
 
 
 def say(text):
@@ -78,7 +83,7 @@ def measure(opts):
         if parts and not any(p in case.name for p in parts):
             continue
         say(f"  {case.name}: {case.about}")
-        mine = [t for t in tools if t.own or case.rivals or opts.all_rivals or opts.tools]
+        mine = [t for t in tools if not t.rival or case.rivals or opts.all_rivals or opts.tools]
         Series(case, mine, build, opts.pairs, opts.rival_pairs, result, say).run()
     if not parts or PROGRAMS in parts:
         say("  programs: ns per run")
@@ -86,7 +91,7 @@ def measure(opts):
                  result["absent"], say).run()
     if not parts or STARTS in parts:
         say("  starts: attached, first event, let go")
-        starts.measure(build, tools, min(2, opts.pairs), result, say)
+        starts.measure(build, watchers(tools), min(2, opts.pairs), result, say)
     return result
 
 

@@ -52,9 +52,16 @@ def own(name, *options, always=True):
                 report=True, rival=False, always=always)
 
 
+def floor(name, hooks):
+    """Programs that do nothing, on the hooks of parascope: what no program there can be below."""
+    return Tool(name, ["{build}/perf/floor", hooks], bpf=True, ready="attached", rival=False)
+
+
 TOOLS = [
     own("parascope"),
     own("parascope --lean", "--lean"),
+    floor("empty programs", "hooks"),
+    floor("empty programs, lean", "lean-hooks"),
     own("parascope --sample-rate 0", "--sample-rate", "0", always=False),
     own("parascope --lean --sample-rate 0", "--lean", "--sample-rate", "0", always=False),
     own("parascope -o", "-o", "{to}.trace", always=False),

@@ -41,7 +41,7 @@ def planted(check, name):
     check.complete(report)
     check.equal(report["mode"], "lean", "mode")
     for lock in truth["locks"]:
-        check_lock(check, report, lock)
+        check_lock(check, report, lock, truth)
     check_threads(check, report, truth)
 
 

@@ -20,7 +20,7 @@ def exact_count(check, name):
     check.complete(report)
     for lock in truth["locks"]:
         check.that(lock["exact"], f"the workload itself does not know {lock['name']}")
-        check_lock(check, report, lock)
+        check_lock(check, report, lock, truth)
     check_threads(check, report, truth)
     shared = [l for l in truth["locks"] if l["shared"]]
     check.equal(len([l for l in report["locks"] if l["shared"]]), len(shared), "shared locks")

@@ -337,22 +337,6 @@ static void rewaits(void **state)
 	assert_ms(&opts, 12);
 }
 
-/* The part of the run before it that was in its call goes with a wait. */
-static void call_goes_too(void **state)
-{
-	struct replay_opts opts = on(2);
-	bool gone[4] = { [MUTEX] = true };
-
-	(void)state;
-	thread();
-	run(10, 1);
-	wait_for(5, MUTEX, 0, 0)->level = 200; /* 200 / 4 us */
-	run(10, 1);
-	assert_ms(&opts, 25);
-	opts.without_lock = gone;
-	assert_ms(&opts, 20 - 0.05);
-}
-
 /* Runnable with CPUs that the target did not use stays; with all of them used it is made anew. */
 static void delays(void **state)
 {
@@ -543,7 +527,6 @@ int main(void)
 		TEST(late_waiter),
 		TEST(io_stays),
 		TEST(rewaits),
-		TEST(call_goes_too),
 		TEST(delays),
 		TEST(others),
 		TEST(open_waits),
