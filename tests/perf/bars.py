@@ -95,5 +95,9 @@ def judge_programs(result):
                              verdict(value, None, limit))
 
 
+def judge_tools(result):
+    return [*judge_loads(result), *judge_rivals(result)]
+
+
 def judge(result):
-    return [*judge_loads(result), *judge_rivals(result), *judge_programs(result)]
+    return [*judge_tools(result), *judge_programs(result)]

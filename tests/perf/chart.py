@@ -4,19 +4,22 @@ import math
 from html import escape
 
 from loads import CASES
+from programs import EMPTY
 from results import figure
 from table import head, names, rows_of
 
-WIDTH, LABEL, RIGHT, TOP = 960, 190, 120, 78
+WIDTH, LABEL, RIGHT, TOP = 960, 190, 120, 96  # a legend of two lines
 BAR, GAP = 13, 12
 OWN = ["#0b5cad", "#4f9fe8", "#9cc9f3"]
+NOTHING = ["#b5b5b5", "#d9d9d9"]
 OTHERS = ["#d1742c", "#e8a33d", "#a05a9c", "#7c8a3a", "#b03a48", "#777777", "#444444"]
 TICKS = [0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20, 50, 100]
 
 
 def colours(tools):
-    own, others = iter(OWN * 3), iter(OTHERS * 3)
-    return {t: next(own if t.startswith("parascope") else others) for t in tools}
+    own, nothing, others = iter(OWN * 3), iter(NOTHING), iter(OTHERS * 3)
+    return {t: next(own if t.startswith("parascope") else nothing if t.startswith(EMPTY) else others)
+            for t in tools}
 
 
 def groups(result, tools):
@@ -66,9 +69,12 @@ def bar(axis, y, figure_, colour):
 def legend(tools, colour):
     x, y = 14, 60
     for tool in tools:
+        width = 30 + 6.2 * len(tool)
+        if x + width > WIDTH:
+            x, y = 14, y + 18
         yield f'<rect x="{x}" y="{y - 9}" width="9" height="9" fill="{colour[tool]}"/>'
         yield text(x + 14, y, tool, 11)
-        x += 30 + 6.2 * len(tool)
+        x += width
 
 
 def svg(result):

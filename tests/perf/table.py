@@ -135,10 +135,10 @@ def start_lines(result):
     return lines
 
 
-def bar_lines(result):
+def bar_lines(result, judge=bars.judge):
     lines = [["", "at most", "measured", ""]]
     measured = {r["row"] for r in result["rows"]}
-    for j in bars.judge(result):
+    for j in judge(result):
         if j.verdict == bars.ABSENT and j.what not in measured:
             continue
         value = "-" if j.value is None else f"{j.value:.3f}x"
@@ -170,7 +170,7 @@ def summary(result, notes):
     yield "CPU time per operation, watched against alone: median of the paired ratios (95 % interval)", \
         slowdowns(result, "cpu", notes)
     yield "start and stop, while a thread makes futex calls without a pause", start_lines(result)
-    yield "what it may cost", bar_lines(result)
+    yield "what it may cost", bar_lines(result, bars.judge_tools)
 
 
 def text(result, form=align, sections=sections):
