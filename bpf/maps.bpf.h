@@ -299,6 +299,7 @@ enum iter_mode {
 	ITER_ATTACH, /* create threads, write WIRE_TASK */
 	ITER_SUMS,   /* write WIRE_SUMS */
 	ITER_STATES, /* write WIRE_STATE */
+	ITER_ANEW,   /* sums begin anew: nothing is being added to them */
 };
 
 #endif

@@ -251,6 +251,14 @@ static __always_inline void write_state(struct seq_file *seq, struct task_struct
 	bpf_seq_write(seq, &rec, sizeof(rec)); /* as above */
 }
 
+static __always_inline void forget_sums(struct task_struct *task)
+{
+	struct thread *t = thread_find(task);
+
+	if (t)
+		__builtin_memset(&t->sums, 0, sizeof(t->sums));
+}
+
 SEC("iter/task")
 int each_task(struct bpf_iter__task *ctx)
 {
@@ -262,8 +270,10 @@ int each_task(struct bpf_iter__task *ctx)
 		write_task(ctx->meta->seq, task);
 	else if (iter_mode == ITER_SUMS)
 		write_sums(ctx->meta->seq, task);
-	else
+	else if (iter_mode == ITER_STATES)
 		write_state(ctx->meta->seq, task);
+	else
+		forget_sums(task);
 	return 0;
 }
 

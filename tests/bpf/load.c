@@ -86,6 +86,7 @@ static int count_record(void *ctx, const struct wire_head *rec)
 static void check_snapshot(struct session *s)
 {
 	int records = 0, sums = 0, err;
+	__u64 begin_ns;
 	unsigned long long start = 0;
 	char stat[512] = "", *p;
 	FILE *f = fopen("/proc/self/stat", "re");
@@ -99,7 +100,7 @@ static void check_snapshot(struct session *s)
 	err = session_target(s, (uint32_t)getpid(), start);
 	ok(!err && !session_snapshot(s, count_record, &records) && records == 1,
 	   "the iterator finds the one thread of the target");
-	session_arm(s, 0);
+	ok(!session_arm(s, 0, &begin_ns), "the window opens");
 	ok(!session_sums(s, count_record, &sums) && sums == 1, "and tells its sums");
 }
 

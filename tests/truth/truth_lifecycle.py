@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from lib import (PARASCOPE, PYTHON, TIMEOUT_S, WORKLOAD, Skip, Workload, attach_for, cases,
+from lib import (PARASCOPE, PYTHON, TIMEOUT_S, WORKLOAD, Skip, Workload, attach_for, cases, end,
                  emulated, load_truth, lock_at, main, only, process_cpu_ns, process_of, run, run_workload,
                  start, temp, test, threads_by_tid, wait_for)
 
@@ -118,6 +118,17 @@ def no_task_storage(check):
     check.equal(loss["storage"], len(report["threads"]), "threads in the fallback table")
     row = only(lock_at(report, truth["locks"][0]), "the mutex")
     check.equal(row["waits"], truth["locks"][0]["waits"], "waits")
+
+
+@test
+def missed_begin(check):
+    """a window that could not be opened in time is opened again, and nothing of the first try is counted"""
+    load = Workload("pingpong", "--pin", "--time", "30", threads=3)
+    report = attach_for([load.pid], 1, "--test-late")
+    end(load.child)
+    check.complete(report)
+    on_cpu = sum(t["state_ns"]["on_cpu"] for t in report["threads"])
+    check.between(on_cpu, 0.2e9, report["window_ns"], "CPU time on the one CPU they have")
 
 
 @test

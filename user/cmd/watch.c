@@ -203,6 +203,7 @@ static int load(struct session **ret, const struct watch_opts *opts, bool by_tid
 		.prog_stats = opts->prog_stats,
 		.verbose = opts->verbose,
 		.test_no_storage = opts->test_no_storage,
+		.test_late = opts->test_late,
 	};
 	int err = session_open(ret, &session);
 
@@ -396,9 +397,10 @@ int watch_start(struct watch *w, const struct target_list *targets)
 	if (err)
 		return err;
 	w->cpu_at_start_ns = own_cpu_ns();
-	w->window.begin_ns = session_arm(w->session, w->opts.duration_ns);
+	err = session_arm(w->session, w->opts.duration_ns, &w->window.begin_ns);
 	w->window.head.ts_ns = w->window.begin_ns;
-	err = put_host(w);
+	if (!err)
+		err = put_host(w);
 	if (!err)
 		err = put_costs(w);
 	if (!err)

@@ -3,12 +3,14 @@
  * session.c - loads the collector, attaches it, moves its records out; see session.h.
  */
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +36,7 @@ enum {
 	ITER_ATTACH,
 	ITER_SUMS,
 	ITER_STATES,
+	ITER_ANEW,
 };
 
 #define MAX_LINKS (CALLS_LINKS + 16) /* the others: one each */
@@ -60,6 +63,7 @@ struct session {
 	uint64_t *base_misses;	  /* of each program; NULL: none */
 	int stats_fd;	 /* -1: programs are not timed */
 	bool prog_stats; /* they are all the time */
+	bool test_late;	 /* the window's begin, once */
 	int wake_fd; /* epoll; see open_wake() */
 	bool leaving; /* the first n_calls links belong to this thread: session_leave() */
 	pthread_t leaver;
@@ -221,6 +225,7 @@ static int load(struct session *s, const struct session_opts *opts)
 	s->skel = collector__open();
 	if (!s->skel)
 		return fail_load(-errno, "cannot open the BPF object");
+	s->test_late = opts->test_late;
 	configure(s, opts);
 	err = opts->lean ? calls_choose_none(&s->calls)
 			 : calls_choose(&s->calls, s->skel->obj, s->probe.preemptible, opts->native);
@@ -347,32 +352,62 @@ int session_snapshot(struct session *s, trace_sink sink, void *ctx)
 	return err;
 }
 
-/*
- * Set one of the two times of the window to a moment from now.  It has to be there before its moment:
- * if we lost the CPU in between, take it back and choose another.
- */
+/* A moment from now; it has to be there before it comes, see those who call. */
 static uint64_t set_ahead(__u64 *time_ns)
 {
-	uint64_t former = *time_ns, chosen;
+	uint64_t chosen = session_now_ns() + SESSION_AHEAD_NS;
 
-	for (;;) {
-		chosen = session_now_ns() + SESSION_AHEAD_NS;
-		__atomic_store_n(time_ns, chosen, __ATOMIC_SEQ_CST);
-		if (session_now_ns() < chosen)
-			return chosen;
-		__atomic_store_n(time_ns, former, __ATOMIC_SEQ_CST);
-	}
+	__atomic_store_n(time_ns, chosen, __ATOMIC_SEQ_CST);
+	return chosen;
 }
 
-uint64_t session_arm(struct session *s, uint64_t duration_ns)
+/* No program is at work any more that has read a former time of the window. */
+static void settle(void)
 {
-	uint64_t begin = set_ahead(&s->skel->data->window_begin_ns);
+	struct timespec moment = { 0, SESSION_AHEAD_NS };
 
-	if (duration_ns)
-		s->skel->data->window_end_ns = begin + duration_ns;
-	return begin;
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0)) /* is synchronize_rcu() */
+		nanosleep(&moment, NULL);
 }
 
+/*
+ * If we lost the CPU until its moment had passed, nobody knows what was added up by which begin: take it
+ * back, have all sums begin anew, and choose another.
+ */
+static int open_window(struct session *s)
+{
+	__u64 *begin = &s->skel->data->window_begin_ns;
+	struct timespec late = { 0, 2 * SESSION_AHEAD_NS };
+	int err = 0;
+
+	for (uint64_t chosen = 0; !err && chosen <= session_now_ns();) {
+		if (chosen) {
+			__atomic_store_n(begin, ~0ULL, __ATOMIC_SEQ_CST);
+			settle();
+			err = run_iterator(s, ITER_ANEW, NULL, NULL);
+		}
+		chosen = set_ahead(begin);
+		if (s->test_late)
+			nanosleep(&late, NULL);
+		s->test_late = false;
+	}
+	return err;
+}
+
+int session_arm(struct session *s, uint64_t duration_ns, __u64 *ret_begin_ns)
+{
+	int err = open_window(s);
+
+	*ret_begin_ns = s->skel->data->window_begin_ns;
+	if (!err && duration_ns)
+		s->skel->data->window_end_ns = *ret_begin_ns + duration_ns;
+	return err;
+}
+
+/*
+ * An end is never taken back: that would lose what passed meanwhile.  If we lost the CPU just between the
+ * clock and the store, some threads have a little too much, which the report tells as residual.
+ */
 uint64_t session_disarm(struct session *s)
 {
 	uint64_t end = s->skel->data->window_end_ns;
@@ -383,19 +418,16 @@ uint64_t session_disarm(struct session *s)
 }
 
 /*
- * Both times are there before the one that matters has come, see set_ahead(): while one of them changes
- * the other keeps things as they are.
+ * While one of the two times changes the other keeps things as they are.  If we lose the CPU meanwhile, some
+ * more is recorded than was to be: that lies in the gap.
  */
 uint64_t session_detail(struct session *s, bool on)
 {
 	__u64 *ahead = on ? &s->skel->bss->detail_from_ns : &s->skel->data->detail_until_ns;
 	__u64 *other = on ? &s->skel->data->detail_until_ns : &s->skel->bss->detail_from_ns;
-	uint64_t chosen;
+	uint64_t chosen = set_ahead(ahead);
 
-	do {
-		chosen = set_ahead(ahead);
-		__atomic_store_n(other, on ? ~0ULL : 0, __ATOMIC_SEQ_CST);
-	} while (session_now_ns() >= chosen && on);
+	__atomic_store_n(other, on ? ~0ULL : 0, __ATOMIC_SEQ_CST);
 	return chosen;
 }
 

@@ -32,6 +32,7 @@ struct session_opts {
 	bool prog_stats;     /* have the kernel time each program run (costs some 20 ns a run) */
 	bool verbose;	     /* libbpf's own words to stderr */
 	bool test_no_storage;
+	bool test_late; /* the first try to open the window misses its moment */
 };
 
 /*
@@ -60,11 +61,11 @@ int session_snapshot(struct session *s, trace_sink sink, void *ctx);
 
 /*
  * Open the window a moment from now (SESSION_AHEAD_NS), so that all CPUs know of it before it
- * begins; it closes by itself after duration_ns, 0: not.  Close it a moment from now, unless it
- * closes by itself before.  They return its begin, and its end.
+ * begins; it closes by itself after duration_ns, 0: not.  0, or -errno and message.  Close it a moment from
+ * now, unless it closes by itself before; returns its end.
  */
 #define SESSION_AHEAD_NS 1000000
-uint64_t session_arm(struct session *s, uint64_t duration_ns);
+int session_arm(struct session *s, uint64_t duration_ns, __u64 *ret_begin_ns);
 uint64_t session_disarm(struct session *s);
 uint64_t session_end_ns(const struct session *s); /* UINT64_MAX: not known yet */
 /*
