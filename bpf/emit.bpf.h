@@ -62,14 +62,29 @@ static __always_inline __u64 ring_try(__u32 cpu, __u32 bytes)
 	return WIRE_RING_PLACE(ring, WIRE_RING_AT(head));
 }
 
+struct ring_tries {
+	__u32 cpu, bytes;
+	__u64 place;
+};
+
+static long ring_try_next(__u32 i, struct ring_tries *tries)
+{
+	tries->place = ring_try(tries->cpu + 1 + i, tries->bytes);
+	return tries->place < RING_BUSY;
+}
+
 /* It was full or busy: one after the other, so that all rings have to be full for a loss. */
 __noinline __u64 ring_try_others(__u32 cpu, __u32 bytes)
 {
-	__u64 place = RING_BUSY;
+	struct ring_tries tries = { cpu, bytes, RING_BUSY };
 
-	for (__u32 i = 1; i <= RING_TRIES && place >= RING_BUSY; i++)
-		place = ring_try(cpu + i, bytes);
-	return place;
+	if (has_loop()) {
+		bpf_loop(RING_TRIES, ring_try_next, &tries, 0);
+		return tries.place;
+	}
+	for (__u32 i = 1; i <= RING_TRIES && tries.place >= RING_BUSY; i++)
+		tries.place = ring_try(cpu + i, bytes);
+	return tries.place;
 }
 
 /* Take so many bytes: WIRE_RING_PLACE(), or one of the others. */
