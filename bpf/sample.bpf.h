@@ -233,74 +233,86 @@ static __always_inline __u64 sample_weight(__u64 slept, __u64 *line_ns, __u64 *m
 	return sample_marks(line_ns, mark_ns);
 }
 
+__noinline int sample_keep(struct thread *t, __u64 now)
+{
+	if (t && now < window_end_ns && sample_allowed(now))
+		sample(t, now, 0, 0, SAMPLE_KEEP, SCRATCH_SWITCH);
+	return 0;
+}
+
 /*
  * Lean mode: a stack can be taken only before a sleep, when its length is not known.  So it is taken
  * if a sleep as long as the longest of late would have a mark in it, and is told if this one has.
  */
-__noinline int sample_before(struct thread *t, __u64 now)
+static __always_inline void sample_before(struct thread *t, __u64 now)
+{
+	if (t->longest_ns >= sample_every_ns || t->waited_ns + t->longest_ns >= t->waited_due_ns)
+		sample_keep(t, now);
+}
+
+__noinline int sample_tell(struct thread *t, __u64 now, __u64 weight)
 {
 	if (!t)
 		return 0;
-	t->wait_stack = 0;
-	if (now >= window_end_ns ||
-	    (t->longest_ns < sample_every_ns && t->waited_ns + t->longest_ns < t->waited_due_ns) ||
-	    !sample_allowed(now))
-		return 0;
-	sample(t, now, 0, 0, SAMPLE_KEEP, SCRATCH_SWITCH);
+	if (weight < sample_every_ns)
+		weight = sample_marks(&t->waited_ns, &t->waited_due_ns);
+	emit_sample(t, now, t->wait_stack, weight, t->futex.addr, WIRE_SAMPLE_WAITED, 0);
 	return 0;
 }
 
-/* The sleep is over. */
-__noinline int sample_kept(struct thread *t, __u64 now)
+static __always_inline __u64 slept_ns(const struct thread *t, __u64 now)
 {
-	__u64 slept, weight;
+	return t->futex.slept_ns && now > t->futex.slept_ns ? now - t->futex.slept_ns : 0;
+}
 
-	if (!t || !in_window(now))
-		return 0;
-	slept = t->futex.slept_ns && now > t->futex.slept_ns ? now - t->futex.slept_ns : 0;
-	weight = slept;
+/* The sleep is over. */
+static __always_inline void sample_kept(struct thread *t, __u64 now)
+{
+	__u64 slept = slept_ns(t, now);
+
+	if (!in_window(now))
+		return;
 	t->longest_ns -= t->longest_ns / LONGEST_FADES;
 	if (slept > t->longest_ns)
 		t->longest_ns = slept;
-	if (slept < sample_every_ns) {
+	if (slept < sample_every_ns)
 		t->waited_ns += slept;
-		weight = t->wait_stack && t->waited_ns >= t->waited_due_ns
-				 ? sample_marks(&t->waited_ns, &t->waited_due_ns)
-				 : 0;
-	}
-	if (weight && t->wait_stack)
-		emit_sample(t, now, t->wait_stack, weight, t->futex.addr, WIRE_SAMPLE_WAITED, 0);
-	return 0;
+	if (t->wait_stack && (slept >= sample_every_ns || t->waited_ns >= t->waited_due_ns))
+		sample_tell(t, now, slept);
 }
 
 /* The sleep of a futex call is over. */
 static __always_inline void sample_waited(struct thread *t, __u64 now, bool second)
 {
-	__u64 slept = t->futex.slept_ns && now > t->futex.slept_ns ? now - t->futex.slept_ns : 0;
 	__u64 weight;
 
 	news(t);
 	if (!has_stack(t) || !in_window(now))
 		return;
-	weight = sample_weight(slept, &t->waited_ns, &t->waited_due_ns, now);
+	weight = sample_weight(slept_ns(t, now), &t->waited_ns, &t->waited_due_ns, now);
 	if (weight)
 		sample(t, now, weight, t->futex.addr, WIRE_SAMPLE_WAITED,
 		       second ? SCRATCH_FUTEX_2 : SCRATCH_FUTEX);
+}
+
+__noinline int sample_waker(struct thread *t, __u64 now, __u64 addr, __u32 where)
+{
+	if (!t || !in_window(now) || !sample_allowed(now))
+		return 0;
+	sample(t, now, t->woke_ns, addr, WIRE_SAMPLE_WOKE, where);
+	t->woke_ns = 0;
+	t->woke_due_ns = sample_gap();
+	return 0;
 }
 
 /*
  * A futex call that woke others is over: what was waited for has been let go of here.  Not in the
  * wake-up itself, which holds locks of the kernel; but in lean mode there is no other place.
  */
-__noinline int sample_woke(struct thread *t, __u64 now, __u64 addr, __u32 where)
+static __always_inline void sample_woke(struct thread *t, __u64 now, __u64 addr, __u32 where)
 {
-	if (!t || !has_stack(t) || !in_window(now) || t->woke_ns < t->woke_due_ns ||
-	    !sample_allowed(now))
-		return 0;
-	sample(t, now, t->woke_ns, addr, WIRE_SAMPLE_WOKE, where);
-	t->woke_ns = 0;
-	t->woke_due_ns = sample_gap();
-	return 0;
+	if (t->woke_ns >= t->woke_due_ns && has_stack(t))
+		sample_waker(t, now, addr, where);
 }
 
 /* About to sleep on a word for the first time: the stack tells what the word is for. */
