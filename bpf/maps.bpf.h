@@ -153,9 +153,13 @@ struct {
 } python_of SEC(".maps");
 
 /* Call frame information, made and told by user space; see unwind.bpf.h. */
-struct wire_range ranges[WIRE_RANGES];
-__u32 pages[WIRE_PAGES];
-struct wire_space spaces[WIRE_SPACES]; /* 0 is none */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct wire_index);
+} unwind_index SEC(".maps");
 
 /* Chunks of rows; each is mapped by user space, which adds them as they are needed. */
 struct {

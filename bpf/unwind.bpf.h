@@ -65,8 +65,16 @@ static __always_inline __u64 mask_le(__u64 a, __u64 b)
 	return mask;
 }
 
+static __always_inline const struct wire_index *index_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&unwind_index, &zero);
+}
+
 /* The last of n ranges that begins at or before an address, by halving from `step` on. */
-static __always_inline __u64 range_search(struct wire_space space, __u64 ip, __u32 from)
+static __always_inline __u64 range_search(const struct wire_range *ranges, struct wire_space space,
+					  __u64 ip, __u32 from)
 {
 	__u64 at = 0;
 
@@ -86,15 +94,19 @@ static __always_inline __u64 range_search(struct wire_space space, __u64 ip, __u
 __noinline __u64 range_number(__u32 first, __u32 n, __u64 pc)
 {
 	struct wire_space space = { .first = first, .n = n };
+	const struct wire_index *index = index_get();
 
+	if (!index)
+		return 0;
 	if (n <= RANGES_FEW)
-		return range_search(space, pc, RANGES_FEW / 2);
-	return range_search(space, pc, WIRE_SPACE_RANGES / 2);
+		return range_search(index->ranges, space, pc, RANGES_FEW / 2);
+	return range_search(index->ranges, space, pc, WIRE_SPACE_RANGES / 2);
 }
 
 /* Set u->range to the one of an address; false: there is none. */
 static __always_inline bool range_find(struct unwind *u, __u64 pc)
 {
+	const struct wire_index *index;
 	__u64 i;
 
 	if (pc - u->range.begin < u->range.end - u->range.begin)
@@ -103,7 +115,10 @@ static __always_inline bool range_find(struct unwind *u, __u64 pc)
 	barrier_var(i);
 	i &= WIRE_RANGES - 1;
 	u->range_number = i;
-	u->range = ranges[i];
+	index = index_get();
+	if (!index)
+		return false;
+	u->range = index->ranges[i];
 	return pc - u->range.begin < u->range.end - u->range.begin;
 }
 
@@ -129,12 +144,17 @@ static __always_inline __u64 row_search(const struct wire_row *rows, __u64 first
 /* The rule for an address of a range. */
 __noinline __u64 row_rule(__u32 range_number, __u64 pc)
 {
-	const struct wire_range *r = &ranges[range_number & (WIRE_RANGES - 1)];
-	__u32 chunk = r->first / WIRE_CHUNK_ROWS, zero = 0;
+	const struct wire_index *index = index_get();
 	__u64 page = pc >> WIRE_PAGE_BITS, first, n, at;
+	const struct wire_range *r;
 	const struct wire_row *rows;
+	__u32 chunk, zero = 0;
 	void *map;
 
+	if (!index)
+		return WIRE_RULE_NONE;
+	r = &index->ranges[range_number & (WIRE_RANGES - 1)];
+	chunk = r->first / WIRE_CHUNK_ROWS;
 	map = bpf_map_lookup_elem(&unwind_chunks, &chunk);
 	if (!map)
 		return WIRE_RULE_NONE;
@@ -143,8 +163,8 @@ __noinline __u64 row_rule(__u32 range_number, __u64 pc)
 		return WIRE_RULE_NONE;
 	page -= (page - r->last) & mask_le(r->last, page);
 	page = (__u32)(page + r->index);
-	first = r->first + pages[page & (WIRE_PAGES - 1)];
-	n = r->first + pages[(page + 1) & (WIRE_PAGES - 1)] - first + 1;
+	first = r->first + index->pages[page & (WIRE_PAGES - 1)];
+	n = r->first + index->pages[(page + 1) & (WIRE_PAGES - 1)] - first + 1;
 	if (n <= ROWS_FEW)
 		at = row_search(rows, first, n, pc, ROWS_FEW / 2);
 	else
@@ -255,13 +275,14 @@ static long unwind_step(__u32 i, struct unwind *u)
  */
 __noinline __u64 unwind(__u32 space, __u32 where, __u64 hash)
 {
+	const struct wire_index *index = index_get();
 	struct syscall_regs regs;
 	struct unwind u = { .w.hash = hash, .exact = true };
 
 	u.w.s = bpf_map_lookup_elem(&stack_scratch, &where);
-	if (!u.w.s || !space)
+	if (!u.w.s || !space || !index)
 		return hash;
-	u.space = spaces[space & (WIRE_SPACES - 1)];
+	u.space = index->spaces[space & (WIRE_SPACES - 1)];
 	syscall_regs_read(&regs, bpf_get_current_task_btf());
 	u.ip = regs.ip;
 	u.sp = regs.sp;

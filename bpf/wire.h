@@ -726,6 +726,13 @@ struct wire_space {
 	__u32 n;
 } __attribute__((aligned(8)));
 
+/* How rows are found, in memory that programs and user space share. */
+struct wire_index {
+	struct wire_range ranges[WIRE_RANGES];
+	struct wire_space spaces[WIRE_SPACES]; /* 0 is none */
+	__u32 pages[WIRE_PAGES];
+};
+
 /* Value of the map of targets: the process that had this id when the user named it. */
 struct wire_target {
 	__u64 start_ticks; /* start time since boot in USER_HZ ticks, as /proc/PID/stat has it */

@@ -247,14 +247,14 @@ static int load(struct session *s, const struct session_opts *opts)
 	if (opts->native) {
 		struct tables_maps maps = {
 			.chunks = s->skel->maps.unwind_chunks,
+			.index = s->skel->maps.unwind_index,
 			.space_of = s->skel->maps.space_of,
-			.pages = s->skel->bss->pages,
-			.ranges = s->skel->bss->ranges,
-			.spaces = s->skel->bss->spaces,
 			.generation = &s->skel->bss->news_generation,
 		};
 
 		s->tables = tables_new(&maps);
+		if (!s->tables)
+			return fail_in(-ENOMEM, CANNOT_LOAD);
 	}
 	s->rings = rings_open(&s->config, s->skel->maps.rings, s->skel->maps.ring_blocks);
 	if (!s->rings)

@@ -27,6 +27,7 @@ struct segment {
 
 struct tables {
 	struct tables_maps maps;
+	struct wire_index *index;
 	struct wire_row *chunks[WIRE_CHUNKS];
 	uint32_t next; /* row */
 	uint32_t next_page;
@@ -44,6 +45,13 @@ struct tables *tables_new(const struct tables_maps *maps)
 	struct tables *t = xcalloc(1, sizeof(*t));
 
 	t->maps = *maps;
+	t->index = mmap(NULL, sizeof(*t->index), PROT_READ | PROT_WRITE, MAP_SHARED,
+			bpf_map__fd(maps->index), 0);
+	if (t->index == MAP_FAILED) {
+		fail(-errno, "cannot map the unwind tables: %s", strerror(errno));
+		free(t);
+		return NULL;
+	}
 	t->taken[0] = true;
 	vec_push(t->segments, t->n_segments, t->cap_segments) =
 		(struct segment){ .n = WIRE_RANGES };
@@ -57,6 +65,7 @@ void tables_free(struct tables *t)
 	for (int i = 0; i < WIRE_CHUNKS; i++)
 		if (t->chunks[i])
 			munmap(t->chunks[i], CHUNK_BYTES);
+	munmap(t->index, sizeof(*t->index));
 	free(t->parts);
 	free(t->segments);
 	free(t);
@@ -128,9 +137,9 @@ static int index_part(struct tables *t, struct tables_part *p)
 	for (; page <= p->last; page++) {
 		while (row + 1 < p->n && rows[row + 1].pc <= page << WIRE_PAGE_BITS)
 			row++;
-		t->maps.pages[t->next_page++] = row;
+		t->index->pages[t->next_page++] = row;
 	}
-	t->maps.pages[t->next_page++] = p->n - 1;
+	t->index->pages[t->next_page++] = p->n - 1;
 	return 0;
 }
 
@@ -243,17 +252,17 @@ static void publish(struct tables *t, uint32_t slot, struct wire_space space)
 	} value = { .space = space };
 
 	_Static_assert(sizeof(struct wire_space) == sizeof(uint64_t), "one store");
-	__atomic_store_n((uint64_t *)(void *)&t->maps.spaces[slot], value.word, __ATOMIC_RELEASE);
+	__atomic_store_n((uint64_t *)(void *)&t->index->spaces[slot], value.word, __ATOMIC_RELEASE);
 }
 
 int tables_set(struct tables *t, uint32_t *slot, const struct wire_range *ranges, size_t n)
 {
 	uint32_t to = *slot ? *slot : free_slot(t), first = 0;
-	struct wire_space former = t->maps.spaces[to];
+	struct wire_space former = t->index->spaces[to];
 
 	if (!to || n > WIRE_SPACE_RANGES || (n && take_segment(t, (uint32_t)n, &first)))
 		return -ENOSPC;
-	memcpy(&t->maps.ranges[first], ranges, n * sizeof(*ranges));
+	memcpy(&t->index->ranges[first], ranges, n * sizeof(*ranges));
 	publish(t, to, (struct wire_space){ first, (uint32_t)n });
 	if (former.n)
 		give_segment(t, former);
@@ -266,7 +275,7 @@ int tables_set(struct tables *t, uint32_t *slot, const struct wire_range *ranges
 
 void tables_remove(struct tables *t, uint32_t slot)
 {
-	struct wire_space former = t->maps.spaces[slot];
+	struct wire_space former = t->index->spaces[slot];
 
 	if (!slot)
 		return;
@@ -279,7 +288,7 @@ void tables_remove(struct tables *t, uint32_t slot)
 static const struct wire_range *find_range(const struct tables *t, struct wire_space space,
 					   uint64_t pc)
 {
-	const struct wire_range *ranges = t->maps.ranges + space.first;
+	const struct wire_range *ranges = t->index->ranges + space.first;
 	size_t low = 0, high = space.n;
 
 	while (low < high) {
@@ -303,8 +312,8 @@ static uint32_t find_rule(const struct tables *t, const struct wire_range *r, ui
 	uint32_t low, high;
 
 	page = (uint32_t)((page < r->last ? page : r->last) + r->index);
-	low = t->maps.pages[page];
-	high = t->maps.pages[page + 1];
+	low = t->index->pages[page];
+	high = t->index->pages[page + 1];
 	while (low < high) {
 		uint32_t middle = high - (high - low) / 2;
 
@@ -318,7 +327,7 @@ static uint32_t find_rule(const struct tables *t, const struct wire_range *r, ui
 
 int tables_rule(const struct tables *t, uint32_t slot, uint64_t pc, uint32_t *ret)
 {
-	const struct wire_range *r = find_range(t, t->maps.spaces[slot], pc);
+	const struct wire_range *r = find_range(t, t->index->spaces[slot], pc);
 
 	if (!r)
 		return -ENOENT;

@@ -18,13 +18,11 @@ struct bpf_map;
 struct tables;
 
 struct tables_maps {
-	struct bpf_map *chunks, *space_of;
-	uint32_t *pages; /* WIRE_PAGES of them */
-	struct wire_range *ranges; /* WIRE_RANGES of them */
-	struct wire_space *spaces; /* WIRE_SPACES of them */
+	struct bpf_map *chunks, *index, *space_of;
 	uint32_t *generation;
 };
 
+/* NULL with message: no memory. */
 struct tables *tables_new(const struct tables_maps *maps);
 void tables_free(struct tables *t); /* NULL is fine */
 
