@@ -116,9 +116,9 @@ static __always_inline bool futex_timed(const struct syscall_regs *regs)
  * more of it than a sleep needs; futex_sleep_other() takes the rest.
  */
 static __always_inline bool futex_sleep(struct thread *t, struct task_struct *prev, __u32 state,
-					__u64 now)
+					__u64 now, bool direct)
 {
-	const struct pt_regs *regs = user_regs(prev);
+	const struct pt_regs *regs = user_regs_by(prev, direct);
 	struct futex_call *f = &t->futex;
 	__u64 addr = regs_arg(regs, 0);
 	__u32 op = regs_arg(regs, 1);

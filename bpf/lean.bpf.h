@@ -118,13 +118,14 @@ static __always_inline bool lean_waits(struct thread *t, struct task_struct *tas
  * is slept on.
  */
 static __always_inline bool lean_plain_wake(struct thread *t, const struct thread *waker,
-					    struct task_struct *current, struct lean_call *by)
+					    struct task_struct *current, struct lean_call *by,
+					    bool direct)
 {
 	const struct pt_regs *regs;
 
 	if (waker->tgid != t->tgid || !t->futex.blocked)
 		return false;
-	regs = user_regs(current);
+	regs = user_regs_by(current, direct);
 	if (regs_nr(regs) != NR_futex || regs_arg(regs, 0) != t->futex.addr ||
 	    !futex_is(regs_arg(regs, 1), CMD(FUTEX_WAKE) | CMD(FUTEX_WAKE_BITSET)))
 		return false;

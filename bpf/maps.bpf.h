@@ -291,6 +291,7 @@ __u64 dying;
 __u64 detail_from_ns;
 __u64 detail_until_ns = ~0ULL;
 __u64 sample_every_ns; /* config.sample_ns or a multiple of it; 0: no stacks for now */
+__u32 regs_offset; /* of the saved user registers in a kernel stack; known once there is a thread */
 bool detached; /* no thread is watched any more, while the programs are being detached */
 bool window_closed; /* some time after its end: what is told now comes too late */
 bool attaching;	   /* targets may still have threads without storage */

@@ -101,7 +101,8 @@ __noinline int sleep_elsewhere(struct thread *t, struct wire_block *block, __u32
 
 /* Leave the CPU: prev is `current`, so its memory can be read. */
 static __always_inline __u8 switch_out(struct thread *t, struct task_struct *prev, __u32 state,
-				       __u64 now, struct wire_block *block, __u8 *flags)
+				       __u64 now, struct wire_block *block, __u8 *flags,
+				       bool direct)
 {
 	__u8 ret = WIRE_FUTEX_WAIT;
 	__u64 early_ns;
@@ -123,7 +124,7 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	if (in_window(now))
 		t->sums.voluntary++;
 	*flags |= WIRE_SWITCH_VOLUNTARY;
-	if (!futex_sleep(t, prev, state, now))
+	if (!futex_sleep(t, prev, state, now, direct))
 		ret = sleep_elsewhere(t, block, state, now);
 	if (ret == WIRE_FUTEX_WAIT)
 		sleep_on_word(t, prev, now, block, flags);
@@ -255,8 +256,8 @@ __noinline int switch_dead(__u64 now)
 	return 0;
 }
 
-SEC("tp_btf/sched_switch")
-int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+static __always_inline int switched(bool preempt, struct task_struct *prev, struct task_struct *next,
+				    __u32 prev_state, bool direct)
 {
 	struct thread *t = thread_find(prev);
 	__u32 prev_tid = 0, next_tid = 0;
@@ -267,13 +268,12 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 
 	/* one after the other, else the verifier walks through all pairs of places they may be in */
 	if (t) {
-		__u32 prev_state = has_prev_state ? (__u32)ctx[3] : prev->__state;
-
 		now = bpf_ktime_get_ns();
 		prev_tid = t->tid;
 		if (t->state != WIRE_ON_CPU)
 			heal_switch_in(t, cpu, now);
-		state = switch_out(t, prev, preempt ? 0 : prev_state, now, &block, &flags);
+		state = switch_out(t, prev, preempt ? 0 : prev_state, now, &block, &flags,
+				   direct);
 	}
 	t = thread_find(next);
 	if (t) {
@@ -288,6 +288,21 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (state == WIRE_DEAD)
 		switch_dead(now);
 	return 0;
+}
+
+#define PREV_STATE() (has_prev_state ? (__u32)ctx[3] : prev->__state)
+
+/* One of the two is loaded: user_regs_direct(). */
+SEC("?tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	return switched(preempt, prev, next, PREV_STATE(), false);
+}
+
+SEC("?tp_btf/sched_switch")
+int BPF_PROG(on_switch_direct, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	return switched(preempt, prev, next, PREV_STATE(), true);
 }
 
 /* It did sleep after all: the mark at its going to sleep was left from an earlier call. */
@@ -317,13 +332,14 @@ __noinline int futex_wakes_other(struct thread *waker)
 }
 
 /* Is a waker, the current thread, in a futex call that wakes?  Then the call is noted. */
-static __always_inline bool futex_wakes(struct thread *waker, struct task_struct *current)
+static __always_inline bool futex_wakes(struct thread *waker, struct task_struct *current, bool direct)
 {
-	const struct pt_regs *regs = user_regs(current);
 	struct futex_call *f = &waker->futex;
+	const struct pt_regs *regs;
 
 	if (f->wake_ns) /* it has woken before */
 		return true;
+	regs = user_regs_by(current, direct);
 	if (regs_nr(regs) == NR_futex &&
 	    futex_is(regs_arg(regs, 1), CMD(FUTEX_WAKE) | CMD(FUTEX_WAKE_BITSET))) {
 		f->addr = regs_arg(regs, 0);
@@ -347,8 +363,15 @@ static __always_inline bool wakes_only(const struct futex_call *f, const struct 
 	       futex_is(f->op, CMD(FUTEX_WAKE) | CMD(FUTEX_WAKE_BITSET));
 }
 
-/* irq: 1 in an interrupt, where `current` is a bystander; 0 not; -1 this kernel does not show it */
-static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
+/* What a program knows of the context it runs in: in an interrupt `current` is a bystander. */
+enum wake_context {
+	WAKE_THREAD,  /* no interrupt */
+	WAKE_LOOK,    /* in_interrupt() */
+	WAKE_UNKNOWN, /* this kernel does not show it */
+};
+
+static __always_inline int woken(struct task_struct *task, __u16 flags, enum wake_context context,
+				 bool direct)
 {
 	struct thread *t = thread_find(task), *waker = NULL;
 	struct lean_call by = {};
@@ -356,6 +379,7 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 	struct wire_wake *rec;
 	__u64 now, addr = 0;
 	__u32 op = 0;
+	int irq; /* -1: not known */
 
 	if (t)
 		heal_raced(t);
@@ -363,6 +387,7 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 		return 0;
 	now = bpf_ktime_get_ns();
 	current = bpf_get_current_task_btf();
+	irq = context == WAKE_LOOK ? in_interrupt() : context == WAKE_THREAD ? 0 : -1;
 	if (t->state == WIRE_ON_CPU && mark_early(t, now)) {
 		flags |= WIRE_WAKE_EARLY;
 	} else {
@@ -378,7 +403,8 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 	if (waker)
 		flags |= WIRE_WAKE_OURS;
 	if (lean && !(flags & WIRE_WAKE_NEW)) {
-		if (waker && !(flags & WIRE_WAKE_EARLY) && lean_plain_wake(t, waker, current, &by))
+		if (waker && !(flags & WIRE_WAKE_EARLY) && lean_plain_wake(t, waker, current, &by,
+								 direct))
 			flags |= WIRE_WAKE_LEAN | WIRE_WAKE_FUTEX;
 		else
 			flags |= lean_woken(t, task, current, flags & WIRE_WAKE_EARLY, irq, &by);
@@ -389,7 +415,7 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 			op = by.op;
 			waker->woke_ns += waited_so_far(t, now);
 		}
-	} else if (waker && futex_wakes(waker, current)) {
+	} else if (waker && futex_wakes(waker, current, direct)) {
 		flags |= WIRE_WAKE_FUTEX;
 		addr = waker->futex.addr;
 		waker->futex.wake_ns = now;
@@ -415,18 +441,18 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, int irq)
 	return 0;
 }
 
-/* One of the two is loaded. */
-SEC("?tp_btf/sched_waking")
-int BPF_PROG(on_waking, struct task_struct *task)
-{
-	return woken(task, 0, -1);
-}
+/* One of them is loaded. */
+#define WAKING(name, context, direct)                                                              \
+	SEC("?tp_btf/sched_waking")                                                                \
+	int BPF_PROG(name, struct task_struct *task)                                               \
+	{                                                                                          \
+		return woken(task, 0, context, direct);                                            \
+	}
 
-SEC("?tp_btf/sched_waking")
-int BPF_PROG(on_waking_context, struct task_struct *task)
-{
-	return woken(task, 0, in_interrupt());
-}
+WAKING(on_waking, WAKE_UNKNOWN, false)
+WAKING(on_waking_direct, WAKE_UNKNOWN, true)
+WAKING(on_waking_context, WAKE_LOOK, false)
+WAKING(on_waking_context_direct, WAKE_LOOK, true)
 
 /*
  * Sleeping kernel locks (mutex, rwsem, rtmutex, percpu-rwsem; not spinning ones): lets a sleep in

@@ -81,7 +81,7 @@ int BPF_PROG(on_wakeup_new, struct task_struct *task)
 	thread_expire(task);
 	if (preemptible && !thread_find(task)) /* on_fork may have been skipped */
 		forked(bpf_get_current_task_btf(), task);
-	return woken(task, WIRE_WAKE_NEW, 0);
+	return woken(task, WIRE_WAKE_NEW, WAKE_THREAD, false);
 }
 
 SEC("tp_btf/sched_process_exec")

@@ -8,11 +8,8 @@
 /* The slot that a task's address leads to. */
 static __always_inline struct slot *slot_of(struct task_struct *task)
 {
-	__u32 i;
+	__u32 i = low_bits(task) * 0x9e3779b1U >> (32 - SLOT_BITS);
 
-	/* a move of 32 bits makes a number of it; there is no arithmetic with pointers to a task */
-	asm volatile("%0 = %1" : "=w"(i) : "w"((__u32)(__u64)task));
-	i = i * 0x9e3779b1U >> (32 - SLOT_BITS);
 	return bpf_map_lookup_elem(&slots, &i);
 }
 
@@ -130,6 +127,7 @@ static __always_inline struct thread *thread_create(struct task_struct *task, __
 		return NULL;
 	if (t->born_ns)
 		return t;
+	regs_find(task);
 	t->born_ns = now;
 	t->since_ns = now;
 	t->start_ns = task->start_boottime;

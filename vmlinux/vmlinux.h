@@ -128,6 +128,7 @@ struct task_struct {
 #if defined(__TARGET_ARCH_arm64)
 	struct thread_info thread_info;
 #endif
+	void *stack; /* lowest address of its kernel stack */
 	unsigned int __state;
 	unsigned int flags;
 	unsigned int on_cpu; /* int; u8 in 7.2: libbpf adapts the width of unsigned loads only */

@@ -59,6 +59,7 @@ LOOK(look_tracefs);
 LOOK(look_calls);
 LOOK(look_args);
 LOOK(look_context);
+LOOK(look_cast);
 LOOK(look_jit);
 LOOK(look_session);
 

@@ -433,6 +433,13 @@ LOOK(look_context)
 		       : say(f, DOCTOR_MISSING, "the preemption counter cannot be found");
 }
 
+LOOK(look_cast)
+{
+	return probe_cast(e->btf)
+		       ? say(f, DOCTOR_OK, "bpf_rdonly_cast() can be called")
+		       : say(f, DOCTOR_MISSING, "bpf_rdonly_cast() cannot be called");
+}
+
 LOOK(look_jit)
 {
 	struct buf text = { 0 };

@@ -44,6 +44,7 @@ int probe_kernel(struct probe *ret)
 	ret->prev_state = probe_tracepoint_args(btf, "sched_switch") >= 4;
 	ret->contention = probe_tracepoint_args(btf, "contention_begin") >= 2;
 	ret->wake_context = probe_preempt_count(btf);
+	ret->cast = probe_cast(btf);
 	ret->preemptible =
 		btf__find_by_name_kind(btf, "trace_call_bpf_faultable", BTF_KIND_FUNC) >= 0;
 	btf__free(btf);

@@ -17,6 +17,7 @@ struct btf;
 struct probe {
 	bool prev_state;   /* sched_switch passes prev_state (5.18) */
 	bool wake_context; /* interrupts are told from threads: probe_preempt_count() */
+	bool cast;	   /* programs may read what lies at an address as they say (6.2) */
 	bool contention;   /* lock:contention_begin/end (5.19) */
 	bool preemptible;  /* programs at system calls can be preempted (7.2), and are skipped then */
 };
@@ -50,6 +51,9 @@ struct btf *probe_btf(int *ret_err);
 int probe_tracepoint_args(const struct btf *btf, const char *name);
 /* Can programs read the preemption counter?  See in_interrupt() in bpf/compat.bpf.h. */
 bool probe_preempt_count(const struct btf *btf);
+
+/* Can programs call bpf_rdonly_cast()?  See user_regs_direct() there. */
+bool probe_cast(const struct btf *btf);
 
 /* Can programs name this variable of the kernel? */
 bool probe_variable(const struct btf *btf, const char *name);

@@ -105,6 +105,11 @@ static int fail_load(int err, const char *what)
 static void configure(struct session *s, const struct session_opts *opts)
 {
 	struct collector *skel = s->skel;
+	struct bpf_program *switching[] = { skel->progs.on_switch, skel->progs.on_switch_direct };
+	struct bpf_program *waking[][2] = {
+		{ skel->progs.on_waking, skel->progs.on_waking_direct },
+		{ skel->progs.on_waking_context, skel->progs.on_waking_context_direct },
+	};
 
 	s->stacks = opts->sample_ns || opts->native;
 	bpf_map__set_max_entries(skel->maps.bell, (uint32_t)sysconf(_SC_PAGESIZE));
@@ -124,9 +129,8 @@ static void configure(struct session *s, const struct session_opts *opts)
 	skel->rodata->preemptible = s->probe.preemptible;
 	for (int nr = 0; nr < WIRE_SYSCALLS; nr++)
 		skel->rodata->syscall_state[nr] = syscall_state(nr);
-	bpf_program__set_autoload(s->probe.wake_context ? skel->progs.on_waking_context
-							: skel->progs.on_waking,
-				  true);
+	bpf_program__set_autoload(switching[s->probe.cast], true);
+	bpf_program__set_autoload(waking[s->probe.wake_context][s->probe.cast], true);
 	bpf_program__set_autoload(skel->progs.on_contention_begin, s->probe.contention);
 	bpf_program__set_autoload(skel->progs.on_contention_end, s->probe.contention);
 }
@@ -164,7 +168,8 @@ static bool is_indispensable(const struct bpf_program *prog)
 
 	if (calls_has(prog, &required))
 		return required;
-	return bpf_program__autoload(prog) || !strcmp(bpf_program__name(prog), "on_waking");
+	return bpf_program__autoload(prog) || !strcmp(bpf_program__name(prog), "on_switch") ||
+	       !strcmp(bpf_program__name(prog), "on_waking");
 }
 
 int session_each_program(void (*see)(void *ctx, const struct session_program *program), void *ctx)

@@ -70,6 +70,20 @@ bool probe_variable(const struct btf *btf, const char *name)
 	return id >= 0 && !load(&raw_tracepoint, insns, N_OF(insns), NULL, 0);
 }
 
+bool probe_cast(const struct btf *btf)
+{
+	int call = btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC);
+	int type = btf__find_by_name_kind(btf, "pt_regs", BTF_KIND_STRUCT);
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = type },
+		{ .code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = call },
+		RETURN_0,
+	};
+
+	return call >= 0 && type >= 0 && !load(&raw_tracepoint, insns, N_OF(insns), NULL, 0);
+}
+
 static int find_type(const struct btf *btf, const char *prefix, const char *name, unsigned int kind)
 {
 	char type_name[80];
