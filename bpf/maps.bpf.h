@@ -87,14 +87,15 @@ struct thread {
 
 /*
  * Where a thread is kept: in the slot that its task's address leads to, else (another has it) in the
- * task's storage.  A slot costs a few ns to look at and says for certain whose it is; storage is a
- * helper call and costs 20 to 40.
+ * task's storage.  Whose a slot is stands apart, close together, because most tasks are not ours; that
+ * costs a few ns to look at, storage is a helper call and costs 20 to 40.
  */
 #define SLOT_BITS 13
 
+__u64 slot_owners[1 << SLOT_BITS];	  /* address of the task_struct, 0: free */
+__u64 slots_crowded[1 << SLOT_BITS >> 6]; /* a bit each: a thread that belongs here is in `threads`, or was */
+
 struct slot {
-	__u64 task;	/* address of the task_struct, 0: free */
-	__u64 crowded;	/* not 0: a thread that belongs here is in `threads`, or was */
 	struct thread t;
 } __attribute__((aligned(64)));
 

@@ -42,13 +42,14 @@ static __always_inline int forked(struct task_struct *parent, struct task_struct
 	struct wire_task *rec;
 	__u64 now;
 
-	thread_expire(child);
+	barrier_var(p); /* keep the pointer, not only whether there is one: the verifier wants to see it */
 	/* a process named by the user may fork before the iterator reached this thread */
 	if (!p && !(attaching && !config.by_tid && is_named(parent)))
 		return 0;
 	if (config.by_tid || (parent->tgid != child->tgid && !config.follow_children))
 		return 0;
 	now = bpf_ktime_get_ns();
+	thread_expire(child);
 	t = thread_create(child, now);
 	if (!t)
 		return 0;

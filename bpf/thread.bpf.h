@@ -6,11 +6,16 @@
 #define PARASCOPE_THREAD_BPF_H
 
 /* The slot that a task's address leads to. */
-static __always_inline struct slot *slot_of(struct task_struct *task)
+static __always_inline __u32 slot_of(struct task_struct *task)
 {
-	__u32 i = low_bits(task) * 0x9e3779b1U >> (32 - SLOT_BITS);
+	return low_bits(task) * 0x9e3779b1U >> (32 - SLOT_BITS);
+}
 
-	return bpf_map_lookup_elem(&slots, &i);
+static __always_inline struct thread *slot_thread(__u32 i)
+{
+	struct slot *slot = bpf_map_lookup_elem(&slots, &i);
+
+	return slot ? &slot->t : NULL;
 }
 
 static __noinline struct thread *elsewhere_find(struct task_struct *task)
@@ -25,13 +30,11 @@ static __noinline struct thread *elsewhere_find(struct task_struct *task)
 
 static __always_inline struct thread *thread_look(struct task_struct *task)
 {
-	struct slot *slot = slot_of(task);
+	__u32 i = slot_of(task);
 
-	if (!slot)
-		return NULL;
-	if (slot->task == (__u64)task)
-		return &slot->t;
-	return slot->crowded ? elsewhere_find(task) : NULL;
+	if (slot_owners[i] == (__u64)task)
+		return slot_thread(i);
+	return slots_crowded[i >> 6] & 1ULL << (i & 63) ? elsewhere_find(task) : NULL;
 }
 
 /* The watched thread of a task, NULL: not ours. */
@@ -44,10 +47,10 @@ static __always_inline struct thread *thread_find(struct task_struct *task)
 }
 
 /* Gives a slot back; nobody can hold on to its thread, see thread_release(). */
-static __always_inline void slot_clear(struct slot *slot)
+static __always_inline void slot_clear(__u32 i, struct thread *t)
 {
-	__builtin_memset(&slot->t, 0, sizeof(slot->t));
-	__sync_lock_test_and_set(&slot->task, 0); /* a full barrier */
+	__builtin_memset(t, 0, sizeof(*t));
+	__sync_lock_test_and_set(&slot_owners[i], 0); /* a full barrier */
 }
 
 /*
@@ -56,11 +59,12 @@ static __always_inline void slot_clear(struct slot *slot)
  */
 static __always_inline void thread_release(struct task_struct *task)
 {
-	struct slot *slot = slot_of(task);
+	__u32 i = slot_of(task);
 	__u64 key = (__u64)task;
+	struct thread *t = slot_owners[i] == key ? slot_thread(i) : NULL;
 
-	if (slot && slot->task == key)
-		slot_clear(slot);
+	if (t)
+		slot_clear(i, t);
 	else if (fallback_used)
 		bpf_map_delete_elem(&threads_fallback, &key);
 }
@@ -71,11 +75,14 @@ static __always_inline void thread_release(struct task_struct *task)
  */
 static __always_inline void thread_expire(struct task_struct *task)
 {
-	struct slot *slot = slot_of(task);
+	__u32 i = slot_of(task);
+	struct thread *t;
 
-	if (slot && slot->task == (__u64)task && slot->t.tid &&
-	    slot->t.start_ns != task->start_boottime)
-		slot_clear(slot);
+	if (slot_owners[i] != (__u64)task)
+		return;
+	t = slot_thread(i);
+	if (t && t->tid && t->start_ns != task->start_boottime)
+		slot_clear(i, t);
 }
 
 static __always_inline struct thread *fallback_create(struct task_struct *task)
@@ -98,15 +105,14 @@ static __always_inline struct thread *fallback_create(struct task_struct *task)
 /* NULL: another thread has it. */
 static __always_inline struct thread *slot_create(struct task_struct *task)
 {
-	struct slot *slot = slot_of(task);
+	__u32 i = slot_of(task);
 
-	if (!slot)
-		return NULL;
 	if (!config.test_no_storage &&
-	    !__sync_val_compare_and_swap(&slot->task, 0, (__u64)task))
-		return &slot->t;
-	__sync_lock_test_and_set(&slot->crowded, 1); /* before the thread is anywhere else */
-	return slot->task == (__u64)task ? &slot->t : NULL; /* another CPU was first */
+	    !__sync_val_compare_and_swap(&slot_owners[i], 0, (__u64)task))
+		return slot_thread(i);
+	/* before the thread is anywhere else */
+	__sync_fetch_and_or(&slots_crowded[i >> 6], 1ULL << (i & 63));
+	return slot_owners[i] == (__u64)task ? slot_thread(i) : NULL; /* another CPU was first */
 }
 
 /*
