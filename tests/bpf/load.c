@@ -16,8 +16,8 @@
 
 /*
  * Instructions that the verifier may walk for one program.  The kernel's limit is a million, but loading
- * takes 1 ms for some 2,000; the most we have today is 35,251 (on_waking_context in lean mode, Linux
- * 7.2), so that a jump over this line is a loop or a branch gone wrong.
+ * takes 1 ms for some 2,000; the most we have today is 35,978 (on_switch_direct in lean mode, Linux
+ * 6.18), so that a jump over this line is a loop or a branch gone wrong.
  */
 #define INSNS_MAX 45000
 #define SESSIONS 20 /* or as many as the first argument says: an emulated machine is slow */
