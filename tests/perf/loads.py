@@ -66,11 +66,11 @@ def wait_for(what, condition, seconds=START_S):
 class Load:
     """A running program; a context manager, so that it never outlives its use."""
 
-    def __init__(self, argv, folder):
+    def __init__(self, argv, folder, executable=None):
         self.meter = os.path.join(folder, "meter")
         self.child = subprocess.Popen([a.format(meter=self.meter) for a in argv],
-                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                      preexec_fn=die_with_parent)
+                                      executable=executable, stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
         self.pid = self.child.pid
         self.folder = folder
         try:
@@ -115,13 +115,15 @@ class Redis(Load):
     """A server and the benchmark that comes with it; the server counts the commands, and is the target."""
 
     def __init__(self, _argv, folder):
-        for program in ("redis-server", "redis-benchmark"):
+        # the package of the tools has the server too: it tells by its name which of both it is to be
+        for program in ("redis-check-rdb", "redis-benchmark"):
             if not shutil.which(program):
                 raise Unavailable(f"{program} is not installed")
         self.path = os.path.join(folder, "socket")
         self.client = None
         super().__init__(["redis-server", "--port", "0", "--unixsocket", self.path, "--save", "",
-                          "--appendonly", "no", "--dir", folder], folder)
+                          "--appendonly", "no", "--dir", folder], folder,
+                         executable=shutil.which("redis-check-rdb"))
         self.client = subprocess.Popen(
             ["redis-benchmark", "-s", self.path, "-t", "set", "-n", "1000000000", "-q"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
