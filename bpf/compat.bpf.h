@@ -64,6 +64,16 @@ static __always_inline const struct pt_regs *user_regs_by(struct task_struct *ta
 	return direct ? user_regs_direct(task) : user_regs(task);
 }
 
+/*
+ * A task by which to read pointers.  Since 6.3 the verifier looks up a name among all types, up to four
+ * times and one after the other, for each way on which it meets such a read by a pointer that it trusts: a
+ * quarter of a second in lean mode.
+ */
+static __always_inline struct task_struct *untrusted(struct task_struct *task, bool direct)
+{
+	return direct ? bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct)) : task;
+}
+
 /* 32 bits of an address, as a number: there is no arithmetic with pointers to what is the kernel's. */
 static __always_inline __u32 low_bits(const void *kernel)
 {
@@ -200,16 +210,28 @@ static __always_inline void comm_read(char *ret, struct task_struct *task)
 	bpf_core_read_str(ret, WIRE_COMM_LEN, &task->comm);
 }
 
-/* The id of a task in its own PID namespace. */
-static __always_inline __u32 ns_id(struct task_struct *task)
+/* The id of a task in its own PID namespace, which is so many levels below the first one. */
+static __always_inline __u32 ns_id(struct pid *pid, unsigned int level)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	unsigned int level = BPF_CORE_READ(pid, level);
 	int nr = 0;
 
 	if (bpf_core_read(&nr, sizeof(nr), &pid->numbers[level].nr))
 		return 0;
 	return nr;
+}
+
+/* The same of a thread and of its process, which are in one namespace. */
+static __always_inline void ns_ids(__u32 *ret_tid, __u32 *ret_tgid, struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	unsigned int level = BPF_CORE_READ(pid, level);
+
+	*ret_tid = task->pid;
+	*ret_tgid = task->tgid;
+	if (!level)
+		return;
+	*ret_tid = ns_id(pid, level);
+	*ret_tgid = ns_id(BPF_CORE_READ(task, group_leader, thread_pid), level);
 }
 
 #endif

@@ -50,9 +50,10 @@ static __always_inline bool lean_fits(const struct futex_call *call, const struc
 }
 
 /* A signal, or a stop, has come to a thread that is asleep. */
-static __always_inline bool lean_signalled(struct task_struct *task)
+static __always_inline bool lean_signalled(struct task_struct *task, bool direct)
 {
-	__u64 came = task->pending.signal.sig[0] | task->signal->shared_pending.signal.sig[0];
+	__u64 came = task->pending.signal.sig[0] |
+		     untrusted(task, direct)->signal->shared_pending.signal.sig[0];
 
 	return came & ~task->blocked.sig[0] || task->jobctl & JOBCTL_PENDING;
 }
@@ -87,6 +88,13 @@ static __always_inline enum lean_end lean_end_of(const struct lean_call *wait, s
 	return irq < 0 && what & LEAN_NEAR && current->flags & PF_EXITING && current->mm
 		       ? LEAN_WOKEN
 		       : LEAN_TIMEOUT;
+}
+
+/* Threads of one process, or of two that share their memory? */
+static __always_inline bool lean_same_memory(struct task_struct *a, struct task_struct *b,
+					     bool direct)
+{
+	return untrusted(a, direct)->mm == untrusted(b, direct)->mm;
 }
 
 /* A futex call that is asleep, or, early, about to be; false: it is in another call. */
@@ -163,16 +171,16 @@ __noinline int lean_judge(const struct lean_call *wait, struct lean_call *by, __
  */
 static __always_inline __u16 lean_woken(struct thread *t, struct task_struct *task,
 					struct task_struct *current, bool early, int irq,
-					struct lean_call *by)
+					struct lean_call *by, bool direct)
 {
 	struct lean_call wait = {};
 	__u32 what = 0, how;
 
 	if (!lean_waits(t, task, early, &wait))
 		return 0;
-	if (irq <= 0 && (!(wait.op & FUTEX_PRIVATE) || task->mm == current->mm))
+	if (irq <= 0 && (!(wait.op & FUTEX_PRIVATE) || lean_same_memory(task, current, direct)))
 		what |= LEAN_NEAR;
-	if (lean_signalled(task))
+	if (lean_signalled(task, direct))
 		what |= LEAN_SIGNALLED;
 	how = lean_judge(&wait, by, what, irq);
 	if (early)

@@ -370,25 +370,27 @@ enum wake_context {
 	WAKE_UNKNOWN, /* this kernel does not show it */
 };
 
-static __always_inline int woken(struct task_struct *task, __u16 flags, enum wake_context context,
+/* fresh: for the first time, it has not run yet. */
+static __always_inline int woken(struct task_struct *task, bool fresh, enum wake_context context,
 				 bool direct)
 {
 	struct thread *t = thread_find(task), *waker = NULL;
 	struct lean_call by = {};
 	struct task_struct *current;
 	struct wire_wake *rec;
+	__u16 flags = fresh ? WIRE_WAKE_NEW : 0;
 	__u64 now, addr = 0;
 	__u32 op = 0;
 	int irq; /* -1: not known */
 
-	if (t)
+	if (t && !fresh)
 		heal_raced(t);
 	if (!t || t->state == WIRE_WOKEN || t->state == WIRE_PREEMPTED || t->state == WIRE_DEAD)
 		return 0;
 	now = bpf_ktime_get_ns();
 	current = bpf_get_current_task_btf();
 	irq = context == WAKE_LOOK ? in_interrupt() : context == WAKE_THREAD ? 0 : -1;
-	if (t->state == WIRE_ON_CPU && mark_early(t, now)) {
+	if (!fresh && t->state == WIRE_ON_CPU && mark_early(t, now)) {
 		flags |= WIRE_WAKE_EARLY;
 	} else {
 		t->settled = true;
@@ -402,12 +404,13 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, enum wak
 		waker = thread_find(current);
 	if (waker)
 		flags |= WIRE_WAKE_OURS;
-	if (lean && !(flags & WIRE_WAKE_NEW)) {
+	if (lean && !fresh) {
 		if (waker && !(flags & WIRE_WAKE_EARLY) && lean_plain_wake(t, waker, current, &by,
 								 direct))
 			flags |= WIRE_WAKE_LEAN | WIRE_WAKE_FUTEX;
 		else
-			flags |= lean_woken(t, task, current, flags & WIRE_WAKE_EARLY, irq, &by);
+			flags |= lean_woken(t, task, current, flags & WIRE_WAKE_EARLY, irq, &by,
+					    direct);
 		if (!waker)
 			flags &= ~WIRE_WAKE_FUTEX;
 		if (waker && flags & WIRE_WAKE_FUTEX) {
@@ -436,7 +439,7 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, enum wak
 	rec->op = op;
 	rec->addr = addr;
 	emit_end(rec);
-	if (lean && !(flags & WIRE_WAKE_NEW) && waker && flags & WIRE_WAKE_FUTEX)
+	if (lean && !fresh && waker && flags & WIRE_WAKE_FUTEX)
 		sample_woke(waker, now, addr, SCRATCH_FUTEX);
 	return 0;
 }
@@ -446,7 +449,7 @@ static __always_inline int woken(struct task_struct *task, __u16 flags, enum wak
 	SEC("?tp_btf/sched_waking")                                                                \
 	int BPF_PROG(name, struct task_struct *task)                                               \
 	{                                                                                          \
-		return woken(task, 0, context, direct);                                            \
+		return woken(task, false, context, direct);                                        \
 	}
 
 WAKING(on_waking, WAKE_UNKNOWN, false)

@@ -14,8 +14,7 @@ static __always_inline void task_describe(struct wire_task *rec, struct task_str
 	rec->head.size = sizeof(*rec);
 	rec->tgid = task->tgid;
 	rec->parent_tgid = parent_tgid;
-	rec->ns_tid = ns_id(task);
-	rec->ns_tgid = ns_id(task->group_leader);
+	ns_ids(&rec->ns_tid, &rec->ns_tgid, task);
 	rec->start_ns = t->start_ns;
 	comm_read(rec->comm, task);
 	rec->state = t->state;
@@ -82,7 +81,7 @@ int BPF_PROG(on_wakeup_new, struct task_struct *task)
 	thread_expire(task);
 	if (preemptible && !thread_find(task)) /* on_fork may have been skipped */
 		forked(bpf_get_current_task_btf(), task);
-	return woken(task, WIRE_WAKE_NEW, WAKE_THREAD, false);
+	return woken(task, true, WAKE_THREAD, false);
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -167,17 +166,19 @@ static __always_inline void task_look(struct thread *t, struct task_struct *task
 static __always_inline void write_task(struct seq_file *seq, struct task_struct *task)
 {
 	struct wire_task rec;
+	__u32 parent_tgid;
 	struct thread *t;
 	__u64 now;
 
 	if (task->flags & PF_KTHREAD || task->__state & TASK_DEAD_MASK || !is_named(task))
 		return;
+	parent_tgid = task->real_parent->tgid; /* where only one way leads: see untrusted() */
 	now = bpf_ktime_get_ns();
 	t = thread_create(task, now);
 	if (!t)
 		return;
 	__builtin_memset(&rec, 0, sizeof(rec));
-	task_describe(&rec, task, t, task->real_parent->tgid, t->born_ns);
+	task_describe(&rec, task, t, parent_tgid, t->born_ns);
 	rec.flags = WIRE_TASK_EXISTED;
 	task_look(t, task, &rec);
 	bpf_seq_write(seq, &rec, sizeof(rec)); /* fails if the page is full: asked again then */
