@@ -140,7 +140,7 @@ $(O)/version.h: FORCE | $(O)
 	line="#define PARASCOPE_VERSION \"0.1-$$v\""; \
 	[ "$$(cat $@ 2>/dev/null)" = "$$line" ] || echo "$$line" > $@
 
-$(O)/user/session/session.o: | $(O)/collector.skel.h
+$(patsubst %,$(O)/user/session/%.o,session window counts): | $(O)/collector.skel.h
 $(O)/user/main.o $(patsubst %.c,$(O)/%.o,$(wildcard user/cmd/*.c)): | $(O)/version.h
 
 $(O)/%.o: %.c | $(O)

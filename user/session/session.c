@@ -3,15 +3,12 @@
  * session.c - loads the collector, attaches it, moves its records out; see session.h.
  */
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -20,65 +17,14 @@
 #include "user/base/buf.h"
 #include "user/base/fail.h"
 #include "user/base/syscall.h"
-#include "user/session/calls.h"
 #include "user/session/clock.h"
-#include "user/session/probe.h"
+#include "user/session/inside.h"
 #include "user/session/pythons.h"
 #include "user/session/rings.h"
 #include "user/session/said.h"
-#include "user/session/session.h"
 #include "user/session/tables.h"
 
-#include "collector.skel.h"
-
-/* enum iter_mode of bpf/maps.bpf.h */
-enum {
-	ITER_ATTACH,
-	ITER_SUMS,
-	ITER_STATES,
-	ITER_ANEW,
-};
-
-#define MAX_LINKS (CALLS_LINKS + 16) /* the others: one each */
 #define CANNOT_LOAD "cannot load the BPF programs"
-
-struct session {
-	struct collector *skel;
-	struct probe probe;
-	struct rings *rings;
-	struct ring_buffer *bell; /* rings when there is much to read */
-	struct pythons *pythons;
-	struct tables *tables; /* NULL: no native stacks */
-	struct clock *clock;   /* NULL: no stacks of what runs */
-	struct calls calls;
-	struct bpf_link *links[MAX_LINKS];
-	size_t n_links, n_calls; /* those of calls.h come first */
-	struct bpf_link *iter;
-	struct wire_config config;
-	uint64_t received;
-	uint64_t missing_sources;
-	uint64_t living;	  /* threads that session_sums() saw */
-	bool stacks;		  /* of anything */
-	struct wire_loss base;	  /* counted before the present window, see session_again() */
-	uint64_t *base_misses;	  /* of each program; NULL: none */
-	int stats_fd;	 /* -1: programs are not timed */
-	bool prog_stats; /* they are all the time */
-	bool test_late;	 /* the window's begin, once */
-	int wake_fd; /* epoll; see open_wake() */
-	bool leaving; /* the first n_calls links belong to this thread: session_leave() */
-	pthread_t leaver;
-	/* the sink of the drain that is going on */
-	trace_sink sink;
-	void *sink_ctx;
-};
-
-uint64_t session_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
-}
 
 static const char *remedy(int err)
 {
@@ -92,7 +38,7 @@ static const char *remedy(int err)
 	}
 }
 
-static int fail_load(int err, const char *what)
+int session_fail(int err, const char *what)
 {
 	char why[128];
 
@@ -142,7 +88,7 @@ static int attach_all(struct session *s)
 
 	s->n_calls = s->n_links;
 	if (err)
-		return fail_load(err, "cannot attach to a system call tracepoint");
+		return session_fail(err, "cannot attach to a system call tracepoint");
 	bpf_object__for_each_program(prog, s->skel->obj) {
 		struct bpf_link *link;
 
@@ -152,7 +98,7 @@ static int attach_all(struct session *s)
 			continue;
 		link = bpf_program__attach(prog);
 		if (!link)
-			return fail_load(-errno, "cannot attach a BPF program");
+			return session_fail(-errno, "cannot attach a BPF program");
 		if (prog == s->skel->progs.each_task)
 			s->iter = link;
 		else
@@ -178,7 +124,7 @@ int session_each_program(void (*see)(void *ctx, const struct session_program *pr
 	struct bpf_program *prog;
 
 	if (!skel)
-		return fail_load(-errno, "cannot open the BPF object");
+		return session_fail(-errno, "cannot open the BPF object");
 	bpf_object__for_each_program(prog, skel->obj) {
 		struct session_program program = {
 			.section = bpf_program__section_name(prog),
@@ -229,7 +175,7 @@ static int load(struct session *s, const struct session_opts *opts)
 
 	s->skel = collector__open();
 	if (!s->skel)
-		return fail_load(-errno, "cannot open the BPF object");
+		return session_fail(-errno, "cannot open the BPF object");
 	s->test_late = opts->test_late;
 	configure(s, opts);
 	err = opts->lean ? calls_choose_none(&s->calls)
@@ -239,7 +185,7 @@ static int load(struct session *s, const struct session_opts *opts)
 	s->missing_sources = (uint64_t)err + !s->probe.contention;
 	err = collector__load(s->skel);
 	if (err)
-		return fail_load(err, CANNOT_LOAD);
+		return session_fail(err, CANNOT_LOAD);
 	s->skel->bss->attaching = true;
 	if (opts->prog_stats) {
 		err = session_timing(s, true);
@@ -266,7 +212,7 @@ static int load(struct session *s, const struct session_opts *opts)
 		return fail_in(-ENOMEM, CANNOT_LOAD);
 	s->bell = ring_buffer__new(bpf_map__fd(s->skel->maps.bell), on_bell, NULL, NULL);
 	if (!s->bell)
-		return fail_load(-errno, "cannot map the bell's ring buffer");
+		return session_fail(-errno, "cannot map the bell's ring buffer");
 	err = open_wake(s);
 	if (!err)
 		err = attach_all(s);
@@ -321,8 +267,7 @@ void session_forget(struct session *s, uint32_t tgid)
 	pythons_forget(s->pythons, tgid);
 }
 
-/* Everything the iterator writes, cut into records. */
-static int run_iterator(struct session *s, uint32_t mode, trace_sink sink, void *ctx)
+int session_iterate(struct session *s, uint32_t mode, trace_sink sink, void *ctx)
 {
 	struct buf text = { 0 };
 	char chunk[65536];
@@ -351,148 +296,15 @@ static int run_iterator(struct session *s, uint32_t mode, trace_sink sink, void 
 
 int session_snapshot(struct session *s, trace_sink sink, void *ctx)
 {
-	int err = run_iterator(s, ITER_ATTACH, sink, ctx);
+	int err = session_iterate(s, ITER_ATTACH, sink, ctx);
 
 	s->skel->bss->attaching = false;
 	return err;
 }
 
-/* A moment from now; it has to be there before it comes, see those who call. */
-static uint64_t set_ahead(__u64 *time_ns)
-{
-	uint64_t chosen = session_now_ns() + SESSION_AHEAD_NS;
-
-	__atomic_store_n(time_ns, chosen, __ATOMIC_SEQ_CST);
-	return chosen;
-}
-
-/* No program is at work any more that has read a former time of the window. */
-static void settle(void)
-{
-	struct timespec moment = { 0, SESSION_AHEAD_NS };
-
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0)) /* is synchronize_rcu() */
-		nanosleep(&moment, NULL);
-}
-
-/*
- * If we lost the CPU until its moment had passed, nobody knows what was added up by which begin: take it
- * back, have all sums begin anew, and choose another.
- */
-static int open_window(struct session *s)
-{
-	__u64 *begin = &s->skel->data->window_begin_ns;
-	struct timespec late = { 0, 2 * SESSION_AHEAD_NS };
-	int err = 0;
-
-	for (uint64_t chosen = 0; !err && chosen <= session_now_ns();) {
-		if (chosen) {
-			__atomic_store_n(begin, ~0ULL, __ATOMIC_SEQ_CST);
-			settle();
-			err = run_iterator(s, ITER_ANEW, NULL, NULL);
-		}
-		chosen = set_ahead(begin);
-		if (s->test_late)
-			nanosleep(&late, NULL);
-		s->test_late = false;
-	}
-	return err;
-}
-
-int session_arm(struct session *s, uint64_t duration_ns, __u64 *ret_begin_ns)
-{
-	int err = open_window(s);
-
-	*ret_begin_ns = s->skel->data->window_begin_ns;
-	if (!err && duration_ns)
-		s->skel->data->window_end_ns = *ret_begin_ns + duration_ns;
-	return err;
-}
-
-/*
- * An end is never taken back: that would lose what passed meanwhile.  If we lost the CPU just between the
- * clock and the store, some threads have a little too much, which the report tells as residual.
- */
-uint64_t session_disarm(struct session *s)
-{
-	uint64_t end = s->skel->data->window_end_ns;
-
-	return session_now_ns() + SESSION_AHEAD_NS >= end
-		       ? end
-		       : set_ahead(&s->skel->data->window_end_ns);
-}
-
-/*
- * While one of the two times changes the other keeps things as they are.  If we lose the CPU meanwhile, some
- * more is recorded than was to be: that lies in the gap.
- */
-uint64_t session_detail(struct session *s, bool on)
-{
-	__u64 *ahead = on ? &s->skel->bss->detail_from_ns : &s->skel->data->detail_until_ns;
-	__u64 *other = on ? &s->skel->data->detail_until_ns : &s->skel->bss->detail_from_ns;
-	uint64_t chosen = set_ahead(ahead);
-
-	__atomic_store_n(other, on ? ~0ULL : 0, __ATOMIC_SEQ_CST);
-	return chosen;
-}
-
 int session_states(struct session *s, trace_sink sink, void *ctx)
 {
-	return run_iterator(s, ITER_STATES, sink, ctx);
-}
-
-void session_sample(struct session *s, uint64_t sample_ns)
-{
-	s->skel->bss->sample_every_ns = sample_ns;
-	if (s->clock)
-		clock_period(s->clock, sample_ns);
-}
-
-int session_timing(struct session *s, bool on)
-{
-	if (s->prog_stats || on == (s->stats_fd >= 0))
-		return 0;
-	if (on)
-		s->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	else
-		close(s->stats_fd);
-	if (on && s->stats_fd < 0)
-		return fail_load(-errno, "cannot enable the kernel's BPF statistics");
-	if (!on)
-		s->stats_fd = -1;
-	return 0;
-}
-
-uint64_t session_run_ns(const struct session *s)
-{
-	struct bpf_program *prog;
-	uint64_t ns = 0;
-
-	bpf_object__for_each_program(prog, s->skel->obj) {
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
-
-		if (bpf_program__fd(prog) >= 0 &&
-		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
-			ns += info.run_time_ns;
-	}
-	return ns;
-}
-
-uint64_t session_end_ns(const struct session *s)
-{
-	return s->skel->data->window_end_ns;
-}
-
-/* On a busy machine a dying thread may wait for its last stay on a CPU. */
-#define DYING_TRIES 200
-#define DYING_PAUSE_US 1000
-
-void session_end(struct session *s)
-{
-	for (int i = 0; i < DYING_TRIES && *(volatile __u64 *)&s->skel->bss->dying; i++)
-		usleep(DYING_PAUSE_US);
-	s->skel->bss->window_closed = true;
+	return session_iterate(s, ITER_STATES, sink, ctx);
 }
 
 int session_fd(const struct session *s)
@@ -531,133 +343,10 @@ static int count_living(void *ctx, const struct wire_head *rec)
 int session_sums(struct session *s, trace_sink sink, void *ctx)
 {
 	struct counting c = { sink, ctx, 0 };
-	int err = run_iterator(s, ITER_SUMS, count_living, &c);
+	int err = session_iterate(s, ITER_SUMS, count_living, &c);
 
 	s->living = c.n;
 	return err;
-}
-
-/* Nothing is lost by what it misses: a sample, or what another does (`preemptible` in maps.bpf.h). */
-static bool is_excused(const struct session *s, const struct bpf_program *prog)
-{
-	if (prog == s->skel->progs.on_sample)
-		return true;
-	return s->probe.preemptible && (bpf_program__type(prog) == BPF_PROG_TYPE_TRACEPOINT ||
-					prog == s->skel->progs.on_fork ||
-					prog == s->skel->progs.on_exit);
-}
-
-static uint64_t recursion_misses(const struct session *s)
-{
-	struct bpf_program *prog;
-	uint64_t misses = 0;
-
-	bpf_object__for_each_program(prog, s->skel->obj) {
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
-
-		if (bpf_program__fd(prog) >= 0 && !is_excused(s, prog) &&
-		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
-			misses += info.recursion_misses;
-	}
-	return misses;
-}
-
-void session_losses(const struct session *s, struct wire_loss *ret)
-{
-	size_t cpus = (size_t)libbpf_num_possible_cpus();
-	uint64_t(*per_cpu)[WIRE_LOSS_KERNEL_KINDS] = xcalloc(cpus, sizeof(*per_cpu));
-	uint32_t zero = 0;
-
-	_Static_assert(sizeof(*per_cpu) % 8 == 0, "per-CPU values are laid out in steps of 8");
-	if (!bpf_map__lookup_elem(s->skel->maps.loss, &zero, sizeof(zero), per_cpu,
-				  cpus * sizeof(*per_cpu), 0))
-		for (size_t cpu = 0; cpu < cpus; cpu++)
-			for (int i = 0; i < WIRE_LOSS_KERNEL_KINDS; i++)
-				ret->count[i] += per_cpu[cpu][i];
-	free(per_cpu);
-	ret->count[WIRE_LOSS_MADE] = rings_made(s->rings) + ret->count[WIRE_LOSS_RING_FULL];
-	ret->count[WIRE_LOSS_RECEIVED] = s->received;
-	ret->count[WIRE_LOSS_RECURSION] = recursion_misses(s);
-	for (int i = 0; i < WIRE_LOSS_KINDS; i++)
-		ret->count[i] -= s->base.count[i];
-	ret->count[WIRE_LOSS_SOURCE] = s->missing_sources;
-}
-
-int session_progs(const struct session *s, trace_sink sink, void *ctx)
-{
-	struct bpf_program *prog;
-	size_t i = 0;
-	int err;
-
-	bpf_object__for_each_program(prog, s->skel->obj) {
-		uint64_t before = s->base_misses ? s->base_misses[i++] : 0;
-		struct wire_prog rec = { .head = { .kind = WIRE_PROG, .size = sizeof(rec) } };
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
-
-		if (bpf_program__fd(prog) < 0 ||
-		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
-			continue;
-		snprintf(rec.name, sizeof(rec.name), "%s", bpf_program__name(prog));
-		rec.head.ts_ns = session_now_ns();
-		rec.runs = s->prog_stats ? info.run_cnt : 0; /* some of the time says little */
-		rec.run_ns = s->prog_stats ? info.run_time_ns : 0;
-		rec.misses = info.recursion_misses - before;
-		rec.insns = info.verified_insns;
-		err = sink(ctx, &rec.head);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-void session_stack_cost(const struct session *s, struct wire_cost *ret)
-{
-	struct cost { /* as in bpf/maps.bpf.h */
-		uint64_t stacks, ns, frames, next_ns;
-	} *per_cpu;
-	size_t cpus = (size_t)libbpf_num_possible_cpus();
-	uint32_t zero = 0;
-
-	per_cpu = xcalloc(cpus, sizeof(*per_cpu));
-	if (!bpf_map__lookup_elem(s->skel->maps.stack_cost, &zero, sizeof(zero), per_cpu,
-				  cpus * sizeof(*per_cpu), 0)) {
-		for (size_t cpu = 0; cpu < cpus; cpu++) {
-			ret->stacks += per_cpu[cpu].stacks;
-			ret->stack_ns += per_cpu[cpu].ns;
-			ret->stack_frames += per_cpu[cpu].frames;
-		}
-	}
-	free(per_cpu);
-}
-
-/* The kernel tells a map's memory in its fdinfo. */
-static uint64_t map_kib(int fd)
-{
-	unsigned long long bytes = 0;
-	char path[64], line[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "memlock: %llu", &bytes) == 1)
-			break;
-	fclose(f);
-	return bytes / 1024;
-}
-
-void session_memory(const struct session *s, __u64 *ret_maps_kib, __u64 *ret_ring_kib)
-{
-	struct bpf_map *map;
-
-	*ret_maps_kib = 0;
-	bpf_object__for_each_map(map, s->skel->obj)
-		*ret_maps_kib += map_kib(bpf_map__fd(map));
-	*ret_ring_kib = (s->config.ring_mask + 1) * s->config.ring_bytes / 1024;
 }
 
 static void clear(struct bpf_map *map)
@@ -669,38 +358,13 @@ static void clear(struct bpf_map *map)
 		;
 }
 
-static void count_from_here(struct session *s)
-{
-	struct wire_loss now = { 0 };
-	struct bpf_program *prog;
-	size_t n = 0, i = 0;
-
-	session_losses(s, &now);
-	for (int kind = 0; kind < WIRE_LOSS_KINDS; kind++)
-		s->base.count[kind] += now.count[kind];
-	s->base.count[WIRE_LOSS_SOURCE] = 0;
-	bpf_object__for_each_program(prog, s->skel->obj)
-		n++;
-	if (!s->base_misses)
-		s->base_misses = xcalloc(n, sizeof(*s->base_misses));
-	bpf_object__for_each_program(prog, s->skel->obj) {
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
-
-		if (bpf_program__fd(prog) >= 0 &&
-		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
-			s->base_misses[i] = info.recursion_misses;
-		i++;
-	}
-}
-
 bool session_again(struct session *s)
 {
 	if (s->living || s->stacks || s->stats_fd >= 0 || *(volatile __u64 *)&s->skel->bss->dying)
 		return false;
 	clear(s->skel->maps.targets);
 	clear(s->skel->maps.python_of);
-	count_from_here(s);
+	session_count_anew(s);
 	s->skel->data->window_begin_ns = ~0ULL;
 	s->skel->data->window_end_ns = ~0ULL;
 	s->skel->bss->attaching = true;
