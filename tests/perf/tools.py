@@ -155,6 +155,12 @@ def traced(pid):
     return True
 
 
+def interruptible():
+    """In the child.  What a shell runs in the background ignores Ctrl-C, and so would all that it starts."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Attached:
     """A tool at work on a process.  attach_ns: from its start until it was attached."""
 
@@ -171,7 +177,7 @@ class Attached:
         # no session of its own: the scheduler would set its group against that of the load (autogroup)
         self.child = subprocess.Popen(["unshare", "-m", "sh", "-c", MOUNT, "-", *argv],
                                       stdin=subprocess.DEVNULL, stdout=self.said, stderr=self.said,
-                                      process_group=0, preexec_fn=die_with_parent)
+                                      process_group=0, preexec_fn=interruptible)
         try:
             self._wait()
         except BaseException:
