@@ -46,8 +46,9 @@ struct session {
 	bool prog_stats;	/* they are all the time */
 	bool test_late;		/* the window's begin, once */
 	int wake_fd;		/* epoll; see open_wake() */
-	bool leaving;		/* the first n_calls links belong to this thread: session_leave() */
-	pthread_t leaver;
+	bool left;		/* session_leave() */
+	pthread_t leavers[CALLS_LINKS]; /* each has one of the first n_calls links */
+	size_t n_leavers;
 	/* the sink of the drain that is going on */
 	trace_sink sink;
 	void *sink_ctx;

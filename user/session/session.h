@@ -109,14 +109,14 @@ void session_memory(const struct session *s, __u64 *ret_maps_kib, __u64 *ret_rin
 
 /*
  * After session_sums(): make it ready for other targets and another window, which saves loading and
- * detaching (together half a second).  Counters begin at 0 again.  false: it cannot be used again, as a
+ * detaching (together a third of a second).  Counters begin at 0 again.  false: it cannot be used again, as a
  * thread of the last targets still lives, or it takes stacks or times programs.
  */
 bool session_again(struct session *s);
 
 /*
  * The target is let alone: no program does anything for it any more.  Those at system calls are detached
- * by a thread, which takes the kernel some 0.4 s; until then they are called, and system calls take the
+ * by threads, which takes the kernel some 0.2 s; until then they are called, and system calls take the
  * kernel's slower path.  What was counted can still be asked for; session_close() waits for the thread.
  */
 void session_leave(struct session *s);
