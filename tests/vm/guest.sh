@@ -7,14 +7,14 @@ export PARASCOPE_EMULATED=1
 	read -r expected
 	wanted=$(xargs)
 } <.output/vm-tests
-failed=0 ran=0
+failed=0 known=
 
 # name, seconds at most, command...
 prog() {
 	name=$1 limit=$2
 	shift 2
+	known="$known $name"
 	[ -z "$wanted" ] || echo " $wanted " | grep -q " $name " || return
-	ran=1
 	begin=$(cut -d. -f1 /proc/uptime)
 	timeout "$limit" "$@" >/tmp/log 2>&1
 	status=$?
@@ -41,8 +41,10 @@ works)
 		truth budget
 		truth verdict
 	else # emulating it takes three times as long again
-		echo "ok - truth_cpu # SKIP times mean little in this emulation"
-		echo "ok - truth_verdict # SKIP times mean little in this emulation"
+		for name in truth_cpu truth_budget truth_verdict; do
+			known="$known $name"
+			echo "ok - $name # SKIP times mean little in this emulation"
+		done
 	fi
 	;;
 too-old)
@@ -54,8 +56,9 @@ locked)
 		'lockdown=confidentiality forbids programs to read it: boot with lockdown=integrity or none'
 	;;
 esac
-if [ $ran -eq 0 ]; then
-	echo "not ok - no test is called $wanted"
+for name in $wanted; do
+	echo "$known " | grep -q " $name " && continue
+	echo "not ok - no test is called $name"
 	failed=1
-fi
+done
 exit $failed
