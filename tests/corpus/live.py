@@ -189,7 +189,7 @@ def redis():
     if not os.path.exists(server):
         # the package of the tools has the server too: it tells by its name which of both it is to be
         os.symlink(shutil.which("redis-check-rdb"), server)
-    return other(server, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no")()
+    return [server, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no"]
 
 
 def ask(shape, *args):

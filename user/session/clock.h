@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * clock.h - runs a BPF program on each CPU from time to time, to see what runs there; private to
- * session.c.
+ * the session.
  */
 #ifndef PARASCOPE_CLOCK_H
 #define PARASCOPE_CLOCK_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pythons.h - the interpreters that the BPF programs follow; private to session.c.
+ * pythons.h - the interpreters that the BPF programs follow; private to the session.
  */
 #ifndef PARASCOPE_PYTHONS_H
 #define PARASCOPE_PYTHONS_H

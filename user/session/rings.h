@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * rings.h - takes the programs' records out of their rings (struct wire_ring), in the order of their
- * times as far as that is known; private to session.c.
+ * times as far as that is known; private to the session.
  */
 #ifndef PARASCOPE_RINGS_H
 #define PARASCOPE_RINGS_H

@@ -117,7 +117,7 @@ bool session_again(struct session *s);
 /*
  * The target is let alone: no program does anything for it any more.  Those at system calls are detached
  * by threads, which takes the kernel some 0.2 s; until then they are called, and system calls take the
- * kernel's slower path.  What was counted can still be asked for; session_close() waits for the thread.
+ * kernel's slower path.  What was counted can still be asked for; session_close() waits for the threads.
  */
 void session_leave(struct session *s);
 void session_close(struct session *s);
