@@ -451,13 +451,20 @@ static void used_again(void **state)
 	stop(&c);
 }
 
+static uint64_t newest_thread(pid_t pid, const struct wire_python *p)
+{
+	return peek_u64(pid, peek_u64(pid, p->runtime + p->head) + p->threads);
+}
+
 /* Threads that come and go all the time do not hide the interpreter, and none gets a wrong name. */
 static void churn(void **state)
 {
 	static const char script[] =
-		"import threading\n"
+		"import signal, threading\n"
+		"signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})\n"
 		"def work(n): return work(n - 1) if n else sum(range(3000))\n"
 		"print('ready', flush=True)\n"
+		"signal.sigwait({signal.SIGUSR1})\n"
 		"while True:\n"
 		"    ts = [threading.Thread(target=work, args=(50,), name='churn') for _ in '8 times']\n"
 		"    for t in ts: t.start()\n"
@@ -469,22 +476,27 @@ static void churn(void **state)
 	for (size_t i = 0; i < n; i++) {
 		unsigned named = 0, seen = 0;
 		struct wire_python p;
+		uint64_t main_thread;
 		struct cpython *py;
 		struct child c;
 
 		if (minor_of(pythons[i]) < 9)
 			continue;
 		c = start_python(pythons[i], script);
+		assert_int_equal(cpython_open(&py, c.pid), 0);
+		assert_non_null(py);
+		cpython_describe(py, &p);
+		cpython_close(py);
+		main_thread = newest_thread(c.pid, &p); /* the only one */
+		kill(c.pid, SIGUSR1);
 		for (int round = 0; round < 100; round++) {
 			assert_int_equal(cpython_open(&py, c.pid), 0);
 			assert_non_null(py);
 			cpython_close(py);
 		}
 		assert_int_equal(cpython_open(&py, c.pid), 0);
-		cpython_describe(py, &p);
 		for (int round = 0; round < 2000; round++) {
-			uint64_t in = peek_u64(c.pid, p.runtime + p.head);
-			uint64_t t = peek_u64(c.pid, in + p.threads);
+			uint64_t t = newest_thread(c.pid, &p);
 			char name[64];
 
 			/* a thread that is gone leads nowhere */
@@ -492,7 +504,7 @@ static void churn(void **state)
 				seen++;
 				if (!cpython_thread_name(py, t, name, sizeof(name))) {
 					named++;
-					if (strcmp(name, "churn") && strcmp(name, "MainThread"))
+					if (strcmp(name, t == main_thread ? "MainThread" : "churn"))
 						fail_msg("%s: \"%s\"", pythons[i], name);
 				}
 				if (peek(c.pid, t + p.t_next, &t, sizeof(t)))

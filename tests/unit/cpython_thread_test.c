@@ -372,28 +372,75 @@ static void odd_threads(void **state)
 	free(w.bytes);
 }
 
-/* Each read in turn fails or finds something else: an answer, and never a name that is wrong. */
+/*
+ * What a thread's memory becomes while it is looked at.  Each takes a world where TSTATE is "mine".
+ */
+static void becomes_other(struct world *w, uint64_t self, uint64_t outer)
+{
+	(void)self;
+	w->twist[0].addr = outer + w->layout.f_locals;
+	w->twist[0].value = make_thread(w, ID + 8, "other's");
+}
+
+/* It ended, and the memory of its name is no str any more. */
+static void ends(struct world *w, uint64_t self, uint64_t outer)
+{
+	uint64_t name;
+
+	(void)outer;
+	assert_int_equal(cpython_attribute(&w->memory, self, "_name", &name), 0);
+	w->reads = 0;
+	w->twist[0].addr = name + (w->layout.s_state & ~7u);
+	w->twist[1].addr = TSTATE + w->layout.t_frame;
+}
+
+/* It had its maker's id, and no frames; then it began. */
+static void begins(struct world *w, uint64_t self, uint64_t outer)
+{
+	uint64_t frame;
+
+	(void)self;
+	(void)outer;
+	assert_int_equal(cpython_read_u64(&w->memory, TSTATE + w->layout.t_frame, &frame), 0);
+	w->reads = 0;
+	put(w, TSTATE + w->layout.t_frame, 0);
+	put(w, TSTATE + w->layout.t_thread_id, MAIN_ID);
+	w->twist[0].addr = TSTATE + w->layout.t_frame;
+	w->twist[0].value = frame;
+	w->twist[1].addr = TSTATE + w->layout.t_thread_id;
+	w->twist[1].value = ID;
+}
+
+/* It changes before each read in turn: an answer, and never a name that is wrong. */
 static void torn(void **state)
 {
+	static void (*const twists[])(struct world *w, uint64_t self, uint64_t outer) = {
+		becomes_other,
+		ends,
+		begins,
+	};
 	struct world w = { 0 };
 	char name[64];
 
 	(void)state;
-	for (size_t i = 0; i < LAYOUTS; i++) {
-		struct cpython_layout l = layout_of(i);
+	for (size_t i = 0; i < LAYOUTS * COUNT(twists); i++) {
+		struct cpython_layout l = layout_of(i / COUNT(twists));
+		uint64_t at = 0;
 
-		for (uint64_t at = 1; at < 80; at++) {
-			uint64_t outer;
+		do {
+			uint64_t self, outer;
 
 			make_threads(&w, &l);
-			outer = make_bootstrap(&w, make_thread(&w, ID, "mine"), bootstrap(&l),
-					       "threading.py");
-			w.twist_at = at;
-			w.twist_addr = outer + l.f_locals;
-			w.twist_value = make_thread(&w, ID + 8, "other's");
+			self = make_thread(&w, ID, "mine");
+			outer = make_bootstrap(&w, self, bootstrap(&l), "threading.py");
+			twists[i % COUNT(twists)](&w, self, outer);
+			w.twist_at = ++at;
 			if (!name_of(&w, TSTATE, name, 64))
 				assert_string_equal(name, "mine");
-		}
+			else
+				assert_string_equal(name, "");
+		} while (w.reads >= at); /* that read there was */
+		assert_true(at > 2);
 	}
 	free(w.bytes);
 }

@@ -177,8 +177,8 @@ static void changing_world(void **state)
 	make_world(&w, &l, 3, 4);
 	put(&w, interp_addr(1) + l.next, 0x8);
 	w.twist_at = 8;
-	w.twist_addr = interp_addr(1) + l.next;
-	w.twist_value = OLDER;
+	w.twist[0].addr = interp_addr(1) + l.next;
+	w.twist[0].value = OLDER;
 	assert_int_equal(walk(&w, r, 4), 2);
 	/* random words everywhere: an answer, no endless loop */
 	srandom(1);

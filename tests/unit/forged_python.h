@@ -127,8 +127,10 @@ struct world {
 	struct cpython_memory memory;
 	uint64_t free;
 	uint64_t reads;
-	uint64_t twist_at; /* this read and later ones see another value at twist_addr */
-	uint64_t twist_addr, twist_value;
+	uint64_t twist_at; /* this read and later ones see other values */
+	struct {
+		uint64_t addr, value;
+	} twist[2];
 };
 
 static inline void put(struct world *w, uint64_t addr, uint64_t value)
@@ -146,7 +148,8 @@ static inline int read_world(void *ctx, uint64_t addr, void *to, size_t len)
 	struct world *w = ctx;
 
 	if (++w->reads == w->twist_at)
-		put(w, w->twist_addr, w->twist_value);
+		for (size_t i = 0; i < COUNT(w->twist); i++)
+			put(w, w->twist[i].addr, w->twist[i].value);
 	if (addr >= MEMORY || len > MEMORY - addr)
 		/* ours, not the macro of cmocka */
 		return (fail)(-EIO, "nothing at 0x%llx", (unsigned long long)addr);

@@ -183,22 +183,40 @@ static int name_of_main(const struct cpython_memory *m, uint64_t runtime, uint64
 	return 0;
 }
 
+static int read_name(const struct cpython_memory *m, uint64_t runtime, uint64_t tstate, char *ret,
+		     size_t size)
+{
+	uint64_t id;
+	int err = cpython_read_u64(m, tstate + m->layout->t_thread_id, &id);
+
+	if (err)
+		return err;
+	err = name_by_frames(m, tstate, id, ret, size);
+	if (err == -ENOENT || err == -EIO)
+		err = name_of_main(m, runtime, tstate, id, ret, size);
+	return err;
+}
+
+/*
+ * A thread that ends while it is read may have led anywhere, and one that begins may have borne its
+ * maker's id: what is read again, from the start, and is the same, was there.
+ */
 int cpython_name_of_thread(const struct cpython_memory *m, uint64_t runtime, uint64_t tstate,
 			   char *ret, size_t size)
 {
-	uint64_t id;
-	int err;
+	char again[CPYTHON_STRING_MAX];
+	int err = 0;
 
-	*ret = '\0';
 	if (!cpython_is_address(tstate))
-		return fail(-ENOENT, "a thread's address is impossible");
-	err = cpython_read_u64(m, tstate + m->layout->t_thread_id, &id);
+		err = fail(-ENOENT, "a thread's address is impossible");
+	if (!err)
+		err = read_name(m, runtime, tstate, ret, size);
+	if (!err)
+		err = read_name(m, runtime, tstate, again,
+				size < sizeof(again) ? size : sizeof(again));
+	if (!err && strcmp(again, ret))
+		err = fail(-ENOENT, "a thread's name changed while it was read");
 	if (err)
-		return err == -EIO ? fail(-ENOENT, "%s", fail_text()) : err;
-	err = name_by_frames(m, tstate, id, ret, size);
-	if (err == -ENOENT || err == -EIO) {
 		*ret = '\0';
-		err = name_of_main(m, runtime, tstate, id, ret, size);
-	}
 	return err == -EIO ? fail(-ENOENT, "%s", fail_text()) : err;
 }
