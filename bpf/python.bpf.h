@@ -135,7 +135,7 @@ __noinline __u64 python_find(__u32 slot, __u64 self)
 	return f.found;
 }
 
-static __always_inline void emit_pythread(const struct thread *t, __u64 now)
+static __always_inline void emit_pythread(const struct thread *t, __u64 thread_id, __u64 now)
 {
 	struct wire_pythread *rec = emit_begin(now, t->tid, WIRE_PYTHREAD, sizeof(*rec));
 
@@ -143,6 +143,7 @@ static __always_inline void emit_pythread(const struct thread *t, __u64 now)
 		return;
 	rec->tstate = t->tstate;
 	rec->gil = t->gil ? t->gil + GIL_COND : 0;
+	rec->thread_id = thread_id;
 	rec->tgid = t->tgid;
 	rec->pad = 0;
 	emit_end_wake(rec, true); /* its name can be read while it lives */
@@ -178,7 +179,7 @@ __noinline __u64 python_self(struct thread *t, __u64 now)
 	t->python_tries = 0;
 	t->tstate = tstate;
 	t->gil = python_gil_of(py, tstate);
-	emit_pythread(t, now);
+	emit_pythread(t, user_u64(tstate + py->t_thread_id), now);
 	return tstate;
 }
 

@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #endif
 
-#define WIRE_VERSION 5
+#define WIRE_VERSION 6
 #define WIRE_COMM_LEN 16
 #define WIRE_SYSCALLS 512 /* syscall numbers below this one are classified */
 
@@ -257,6 +257,7 @@ struct wire_pythread {
 	struct wire_head head;
 	__u64 tstate;
 	__u64 gil; /* begin of the GIL's words, as wire_region.begin; 0: none */
+	__u64 thread_id; /* its pthread_self(); another one there later: it is another thread's */
 	__u32 tgid;
 	__u32 pad;
 };
@@ -750,7 +751,7 @@ WIRE_ASSERT(wire_exec, 48);
 WIRE_ASSERT(wire_exit, 24);
 WIRE_ASSERT(wire_sums, 224);
 WIRE_ASSERT(wire_thread_sums, 288);
-WIRE_ASSERT(wire_pythread, 40);
+WIRE_ASSERT(wire_pythread, 48);
 WIRE_ASSERT(wire_sample, 48);
 WIRE_ASSERT(wire_stack, WIRE_STACK_SIZE(WIRE_FRAMES_MAX));
 WIRE_ASSERT(wire_mapped, 24);

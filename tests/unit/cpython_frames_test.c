@@ -177,10 +177,11 @@ struct counts {
 	unsigned threads, frames, names, other_names;
 };
 
-static void check_name(struct cpython *py, uint64_t tstate, const char *name, struct counts *c)
+static void check_name(struct cpython *py, const struct cpython_tstate *t, const char *name,
+		       struct counts *c)
 {
 	char got[64];
-	int err = cpython_thread_name(py, tstate, got, sizeof(got));
+	int err = cpython_thread_name(py, t, got, sizeof(got));
 
 	if (err || !kept(got, sizeof(got), name, false))
 		print_message("name \"%s\", not \"%s\": %d %s\n", got, name, err,
@@ -220,14 +221,14 @@ static void check_all(struct cpython *py, const struct child *child, struct coun
 		line[strcspn(line, "\n")] = '\0';
 		if (*line == 'T') {
 			char *name;
-			uint64_t id = strtoull(line + 2, &name, 10), tstate;
+			struct cpython_tstate t = { .thread_id = strtoull(line + 2, &name, 10) };
 
 			assert_int_equal(at, n);
-			tstate = find_tstate(child->pid, &p, id);
-			assert_true(tstate);
-			n = walk(child->pid, &p, tstate, ids);
+			t.addr = find_tstate(child->pid, &p, t.thread_id);
+			assert_true(t.addr);
+			n = walk(child->pid, &p, t.addr, ids);
 			at = 0;
-			check_name(py, tstate, name + 1, c);
+			check_name(py, &t, name + 1, c);
 			c->threads++;
 		} else {
 			assert_true(at < n);

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/base/fail.h"
@@ -227,6 +228,7 @@ static void start_and_find(const char *python)
 	unsigned again = 0, none = 0;
 
 	for (int round = 0; round < 20; round++) {
+		time_t end = time(NULL) + 60;
 		struct wire_region r;
 		pid_t pid = fork();
 		int n;
@@ -236,7 +238,7 @@ static void start_and_find(const char *python)
 			execv(argv[0], argv);
 			_exit(127);
 		}
-		for (int i = 0; (n = find_gils(pid, &r, 1)) != 1 && i < 50000; i++) {
+		while ((n = find_gils(pid, &r, 1)) != 1 && time(NULL) < end) {
 			if (n && n != -EAGAIN)
 				print_message("%d: %s\n", n, fail_text());
 			assert_true(!n || n == -EAGAIN);
@@ -497,12 +499,15 @@ static void churn(void **state)
 		assert_int_equal(cpython_open(&py, c.pid), 0);
 		for (int round = 0; round < 2000; round++) {
 			uint64_t t = newest_thread(c.pid, &p);
+			struct cpython_tstate s;
 			char name[64];
 
 			/* a thread that is gone leads nowhere */
 			for (int k = 0; t && k < 10; k++) {
 				seen++;
-				if (!cpython_thread_name(py, t, name, sizeof(name))) {
+				s = (struct cpython_tstate){ .addr = t };
+				if (!peek(c.pid, t + p.t_thread_id, &s.thread_id, 8) &&
+				    !cpython_thread_name(py, &s, name, sizeof(name))) {
 					named++;
 					if (strcmp(name, t == main_thread ? "MainThread" : "churn"))
 						fail_msg("%s: \"%s\"", pythons[i], name);

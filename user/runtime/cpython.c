@@ -220,9 +220,9 @@ int cpython_frame(struct cpython *py, const struct wire_frame_id *id, struct wir
 	return 0;
 }
 
-int cpython_thread_name(struct cpython *py, uint64_t tstate, char *ret, size_t size)
+int cpython_thread_name(struct cpython *py, const struct cpython_tstate *t, char *ret, size_t size)
 {
-	int err = cpython_name_of_thread(&py->memory, py->place.runtime, tstate, ret, size);
+	int err = cpython_name_of_thread(&py->memory, py->place.runtime, t, ret, size);
 
 	return err == -EAGAIN ? fail(-ESRCH, "%s", fail_text()) : err;
 }

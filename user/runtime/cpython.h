@@ -63,12 +63,6 @@ void cpython_describe(const struct cpython *py, struct wire_python *ret);
  */
 int cpython_frame(struct cpython *py, const struct wire_frame_id *id, struct wire_frame *ret);
 
-/*
- * The name that threading.Thread gave the thread of a PyThreadState; "MainThread" for the main one.
- * -ENOENT: it has none, or not yet; -ESRCH: the process is gone.
- */
-int cpython_thread_name(struct cpython *py, uint64_t tstate, char *ret, size_t size);
-
 /* A thread of an interpreter. */
 struct cpython_tstate {
 	uint64_t addr;	    /* of its PyThreadState */
@@ -81,6 +75,13 @@ struct cpython_tstate {
  * not begun bears its maker's id, see find_step() in bpf/python.bpf.h.  -EIO, -ESRCH.
  */
 int cpython_threads(struct cpython *py, struct cpython_tstate *ret, size_t cap);
+
+/*
+ * The name that threading.Thread gave it; "MainThread" for the main one.  -ENOENT: it has none, or
+ * not yet, or its PyThreadState is that of another thread by now; -ESRCH: the process is gone.  Once
+ * a thread has ended another one may have both its PyThreadState and its id.
+ */
+int cpython_thread_name(struct cpython *py, const struct cpython_tstate *t, char *ret, size_t size);
 
 /*
  * The stack of a thread that sleeps, all but head.ts_ns, with the id that the BPF programs would give

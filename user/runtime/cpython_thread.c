@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "user/base/fail.h"
+#include "user/runtime/cpython.h"
 #include "user/runtime/cpython_code.h"
 #include "user/runtime/cpython_object.h"
 #include "user/runtime/cpython_thread.h"
@@ -183,17 +184,19 @@ static int name_of_main(const struct cpython_memory *m, uint64_t runtime, uint64
 	return 0;
 }
 
-static int read_name(const struct cpython_memory *m, uint64_t runtime, uint64_t tstate, char *ret,
-		     size_t size)
+static int read_name(const struct cpython_memory *m, uint64_t runtime,
+		     const struct cpython_tstate *t, char *ret, size_t size)
 {
 	uint64_t id;
-	int err = cpython_read_u64(m, tstate + m->layout->t_thread_id, &id);
+	int err = cpython_read_u64(m, t->addr + m->layout->t_thread_id, &id);
 
 	if (err)
 		return err;
-	err = name_by_frames(m, tstate, id, ret, size);
+	if (id != t->thread_id)
+		return fail(-ENOENT, "another thread's PyThreadState");
+	err = name_by_frames(m, t->addr, id, ret, size);
 	if (err == -ENOENT || err == -EIO)
-		err = name_of_main(m, runtime, tstate, id, ret, size);
+		err = name_of_main(m, runtime, t->addr, id, ret, size);
 	return err;
 }
 
@@ -201,18 +204,18 @@ static int read_name(const struct cpython_memory *m, uint64_t runtime, uint64_t 
  * A thread that ends while it is read may have led anywhere, and one that begins may have borne its
  * maker's id: what is read again, from the start, and is the same, was there.
  */
-int cpython_name_of_thread(const struct cpython_memory *m, uint64_t runtime, uint64_t tstate,
-			   char *ret, size_t size)
+int cpython_name_of_thread(const struct cpython_memory *m, uint64_t runtime,
+			   const struct cpython_tstate *t, char *ret, size_t size)
 {
 	char again[CPYTHON_STRING_MAX];
 	int err = 0;
 
-	if (!cpython_is_address(tstate))
+	if (!cpython_is_address(t->addr))
 		err = fail(-ENOENT, "a thread's address is impossible");
 	if (!err)
-		err = read_name(m, runtime, tstate, ret, size);
+		err = read_name(m, runtime, t, ret, size);
 	if (!err)
-		err = read_name(m, runtime, tstate, again,
+		err = read_name(m, runtime, t, again,
 				size < sizeof(again) ? size : sizeof(again));
 	if (!err && strcmp(again, ret))
 		err = fail(-ENOENT, "a thread's name changed while it was read");

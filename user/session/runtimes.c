@@ -5,6 +5,7 @@
  * Everything read belongs to the target and may be anything; a failed look is no error, only a gap.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@
 
 struct named {
 	uint32_t tid, tgid;
-	uint64_t tstate;
+	struct cpython_tstate tstate;
 	uint32_t looks; /* left */
 	bool placed;	/* its turn in the stream has come: the name can follow */
 	bool untold;
@@ -303,6 +304,15 @@ int runtimes_tell_stack(struct runtimes *r, const struct wire_stack *rec)
 
 /* --- names ----------------------------------------------------------------------------------- */
 
+/*
+ * While a thread lives its pthread_self() is its own.  Once it has ended the next thread may have
+ * that, and its PyThreadState: a name read then is not its name.
+ */
+static bool lives(const struct named *n)
+{
+	return !tgkill((pid_t)n->tgid, (pid_t)n->tid, 0);
+}
+
 static void read_name(struct runtimes *r, struct named *n)
 {
 	const struct process *p = find_process(r, n->tgid);
@@ -310,8 +320,8 @@ static void read_name(struct runtimes *r, struct named *n)
 
 	if (n->looks)
 		n->looks--;
-	if (!p || !p->py || cpython_thread_name(p->py, n->tstate, name, sizeof(name)) ||
-	    !strcmp(name, n->name))
+	if (!p || !p->py || cpython_thread_name(p->py, &n->tstate, name, sizeof(name)) ||
+	    !strcmp(name, n->name) || !lives(n))
 		return;
 	n->looks = 0;
 	n->untold = true;
@@ -353,7 +363,7 @@ void runtimes_peek_thread(struct runtimes *r, const struct wire_pythread *rec)
 		HASH_ADD(hh, r->names, tid, sizeof(n->tid), n);
 	}
 	n->tgid = rec->tgid;
-	n->tstate = rec->tstate;
+	n->tstate = (struct cpython_tstate){ rec->tstate, rec->thread_id, rec->gil };
 	n->looks = NAME_LOOKS;
 	read_name(r, n);
 }

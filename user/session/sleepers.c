@@ -111,6 +111,7 @@ const struct sleeper *sleepers_look(struct sleepers *all, struct cpython *py,
 		.head = head(rec, s->tid, WIRE_PYTHREAD, sizeof(s->thread)),
 		.tstate = t->addr,
 		.gil = t->gil,
+		.thread_id = t->thread_id,
 		.tgid = rec->tgid,
 	};
 	fill_awake(s, rec);

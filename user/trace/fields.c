@@ -191,6 +191,7 @@ static const struct field sums_fields[] = {
 static const struct field pythread_fields[] = {
 	FIELD(wire_pythread, tstate, FIELD_HEX),
 	FIELD(wire_pythread, gil, FIELD_HEX),
+	FIELD(wire_pythread, thread_id, FIELD_HEX),
 	FIELD(wire_pythread, tgid, FIELD_UINT),
 };
 
