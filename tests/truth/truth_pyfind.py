@@ -49,6 +49,22 @@ def forked(check, interpreter):
     check.between(lock_of(report, gil)["wait_ns"], 0.99 * waited, 1.05 * (waited + ready), "time in the GIL")
 
 
+def crowd(check, interpreter):
+    """among threads that live for a moment it is found as ever, and none gets another one's name"""
+    report, truth, program = watch(interpreter, "crowd.py", seconds=1.5)
+    check.complete(report)
+    names = only([t["names"] for t in truth["threads"]], "lists of names")
+    rows = [t for t in report["threads"] if str(t["tid"]) in names]
+    wrong = [(t["tid"], t["name"], names[str(t["tid"])]) for t in rows
+             if t["name"] not in ("", names[str(t["tid"])])]
+    check.equal(wrong, [], "names of other threads")
+    named = sum(1 for t in rows if t["name"])
+    # one that has ended before anybody could look has none; the machine may be busy
+    check.that(named > 0.1 * len(rows), f"{named} of {len(rows)} threads have a name")
+    check.equal(only([t["name"] for t in report["threads"] if t["tid"] == program.pid], "main threads"),
+                "MainThread", "name of the main thread")
+
+
 def own_gils(check, interpreter):
     """sub-interpreters with a GIL of their own do not wait for each other"""
     report, truth, program = watch_whole(interpreter, "subinterpreters.py")
@@ -120,6 +136,7 @@ NO_GIL = ("free-threaded",)
 each(found, but=NO_GIL)
 each(started, but=NO_GIL)
 each(forked, but=NO_GIL)
+each(crowd)
 each(own_gils, but=NO_GIL)
 each(unknown, but=(*NO_GIL, "threaded-gil", "loader-3.13", "venv", "embedded"))
 each(no_gil, but=[n for n in CHOSEN if n not in NO_GIL])

@@ -496,6 +496,8 @@ void model_finish(struct model *m)
 	level_close(m, &m->tree, end);
 	DL_FOREACH(m->all_processes, p)
 	{
+		if (process_is_over(p))
+			process_end(m, p, p->end_ns);
 		if (p->ended)
 			continue;
 		level_close(m, &p->level, end);

@@ -44,23 +44,36 @@ static void process_inherit(struct process *child, const struct process *parent)
 
 struct process *process_of_task(struct model *m, const struct wire_task *r)
 {
+	bool existed = r->flags & WIRE_TASK_EXISTED;
 	struct process *p, *parent;
 
 	HASH_FIND(hh, m->by_pid, &r->tgid, sizeof(r->tgid), p);
+	if (p && process_is_over(p) && r->head.tid == r->tgid && !existed) {
+		process_end(m, p, p->end_ns); /* its id was used again */
+		p = NULL;
+	}
 	if (!p || !p->threads) {
 		if (!p)
 			p = process_new(m, r->tgid, r->head.ts_ns);
 		p->begin_ns = p->level.since_ns = r->head.ts_ns;
 		HASH_FIND(hh, m->by_pid, &r->parent_tgid, sizeof(r->parent_tgid), parent);
-		if (parent && parent != p && !(r->flags & WIRE_TASK_EXISTED))
+		if (parent && parent != p && !existed)
 			process_inherit(p, parent);
 		p->ns_pid = r->ns_tgid;
 		p->ppid = r->parent_tgid;
-		p->existed = r->flags & WIRE_TASK_EXISTED;
+	}
+	if (existed) { /* a thread of it that was born meanwhile may have come before */
+		p->existed = true;
+		p->ppid = r->parent_tgid;
 	}
 	if (r->head.tid == r->tgid || !p->comm[0])
 		memcpy(p->comm, r->comm, sizeof(p->comm));
 	return p;
+}
+
+bool process_is_over(const struct process *p)
+{
+	return !p->ended && p->pid && p->threads && !p->alive;
 }
 
 void process_end(struct model *m, struct process *p, uint64_t ts)

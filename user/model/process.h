@@ -16,6 +16,12 @@ struct process *process_get(struct model *m, uint32_t pid, uint64_t ts);
 /* The process of a thread that is born.  Its first one says what the process is. */
 struct process *process_of_task(struct model *m, const struct wire_task *r);
 
+/*
+ * All its threads that are known are gone.  It has ended then, unless that was before the window
+ * opened: others that were there are still to be listed.
+ */
+bool process_is_over(const struct process *p);
+
 /* Its last thread is gone: the id is free again. */
 void process_end(struct model *m, struct process *p, uint64_t ts);
 

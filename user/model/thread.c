@@ -299,7 +299,10 @@ void thread_end(struct model *m, struct thread *t, uint64_t ts)
 	timeline_ended(m, t, false);
 	t->end_ns = t->since_ns; /* not before its last event, should this one be late */
 	m->n_dead_threads++;
-	if (--p->alive == 0 && p->pid)
+	p->alive--;
+	p->end_ns = t->since_ns;
+	/* before the window opens the threads that were there are still being listed */
+	if (process_is_over(p) && t->since_ns >= model_begin_ns(m))
 		process_end(m, p, t->since_ns);
 }
 

@@ -56,6 +56,8 @@ struct enrich {
 	struct runtimes *runtimes;
 	struct natives *natives; /* NULL: no native stacks */
 	uint32_t living, facts;
+	uint64_t begin_ns; /* of the window, 0: not yet known */
+	bool listed;	   /* the threads that were there when we came are known */
 	uint64_t unmapped;
 	struct memfile memory; /* of sleepers, until the next tick */
 	uint32_t launched; /* tgid, 0: none */
@@ -303,6 +305,10 @@ static int on_task(struct enrich *e, const struct wire_head *rec)
 	if (!p)
 		p = new_process(e, &r);
 	t->tgid = r.tgid;
+	if (rec->tid == r.tgid) { /* threads that were born meanwhile may have come before */
+		p->parent = r.parent_tgid;
+		p->start_ns = r.start_ns;
+	}
 	/* a runtime's lock must be known before a sleep on it is told */
 	if (first)
 		err = runtimes_tell_process(e->runtimes, r.tgid);
@@ -316,25 +322,53 @@ static int on_task(struct enrich *e, const struct wire_head *rec)
 	return asleep ? on_asleep(e, &r) : runtimes_tell_sleeper(e->runtimes, &r);
 }
 
+static void end_process(struct enrich *e, struct seen_process *p)
+{
+	runtimes_end_process(e->runtimes, p->tgid);
+	natives_end(e->natives, p->tgid);
+	HASH_DEL(e->processes, p);
+	free(p);
+}
+
+static void end_thread(struct enrich *e, struct seen_thread *t)
+{
+	struct seen_process *p = find_process(e, t->tgid);
+
+	runtimes_end_thread(e->runtimes, t->tid);
+	if (p && !--p->alive) {
+		e->living--;
+		if (e->listed)
+			end_process(e, p);
+	}
+	HASH_DEL(e->threads, t);
+	free(t);
+}
+
+/*
+ * Until the window opens threads are born, and end, of processes whose other threads are listed only
+ * afterwards: none of those has ended with them.
+ */
+static void end_unlisted(struct enrich *e)
+{
+	struct seen_process *p, *next;
+
+	e->listed = true;
+	HASH_ITER(hh, e->processes, p, next)
+	{
+		if (!p->alive)
+			end_process(e, p);
+	}
+}
+
 static int on_end(struct enrich *e, const struct wire_head *rec)
 {
 	const struct wire_thread_sums *r = (const void *)rec;
 	struct seen_thread *t = r->dead ? find_thread(e, rec->tid) : NULL;
-	struct seen_process *p;
 
-	if (t) {
-		p = find_process(e, t->tgid);
-		runtimes_end_thread(e->runtimes, rec->tid);
-		if (p && !--p->alive) {
-			runtimes_end_process(e->runtimes, p->tgid);
-			natives_end(e->natives, p->tgid);
-			HASH_DEL(e->processes, p);
-			free(p);
-			e->living--;
-		}
-		HASH_DEL(e->threads, t);
-		free(t);
-	}
+	if (!e->listed && e->begin_ns && rec->ts_ns >= e->begin_ns)
+		end_unlisted(e);
+	if (t)
+		end_thread(e, t);
 	return e->sink(e->ctx, rec);
 }
 
@@ -436,7 +470,7 @@ int enrich_finish(struct enrich *e)
 
 	HASH_ITER(hh, e->processes, p, next)
 	{
-		if (!err && p->facts)
+		if (!err && p->facts && p->alive)
 			err = put_facts(e, p);
 	}
 	return err;
@@ -495,6 +529,8 @@ int enrich_pause_ms(const struct enrich *e)
 
 int enrich_mark(struct enrich *e, uint64_t ts_ns)
 {
+	if (!e->begin_ns)
+		e->begin_ns = ts_ns;
 	return runtimes_mark(e->runtimes, ts_ns);
 }
 
