@@ -192,32 +192,35 @@ static __always_inline __u16 lean_woken(struct thread *t, struct task_struct *ta
 
 /*
  * It goes on, and nobody was seen to wake it: the program did not run for that (a kernel that hides some
- * tasks).  It had a timeout, so a timer that interrupted such a task is more likely than a call.
+ * tasks).  A signal that came is still there; if it had a timeout, a timer that interrupted such a task
+ * is more likely than a call.
  */
-__noinline int lean_timed_out(struct thread *t, __u64 now)
+__noinline int lean_unseen(struct thread *t, bool signalled, __u64 now)
 {
 	struct wire_wake *rec;
 
-	if (!t)
+	if (!t || !(signalled || t->futex.timed))
 		return 0;
-	t->futex.end = LEAN_TIMEOUT;
+	t->futex.end = signalled ? LEAN_SIGNAL : LEAN_TIMEOUT;
 	rec = detailed(now) ? emit_begin(now, t->tid, WIRE_WAKE, sizeof(*rec)) : NULL;
 	if (!rec)
 		return 0;
 	rec->waker_tid = rec->waker_tgid = 0;
 	rec->cpu = t->cpu;
-	rec->flags = WIRE_WAKE_CTX | WIRE_WAKE_IRQ | WIRE_WAKE_LEAN | WIRE_WAKE_TIMEOUT;
+	rec->flags = WIRE_WAKE_LEAN;
+	rec->flags |= signalled ? WIRE_WAKE_SIGNAL
+				: WIRE_WAKE_CTX | WIRE_WAKE_IRQ | WIRE_WAKE_TIMEOUT;
 	rec->op = 0;
 	rec->addr = 0;
 	emit_end(rec);
 	return 0;
 }
 
-/* It goes on after a sleep on a word. */
-static __always_inline void lean_resume(struct thread *t, __u64 now)
+/* It goes on after a sleep on a word; signalled: a signal has come and is not handled yet. */
+static __always_inline void lean_resume(struct thread *t, bool signalled, __u64 now)
 {
-	if (t->futex.timed && t->state == WIRE_FUTEX_WAIT)
-		lean_timed_out(t, now);
+	if (t->state == WIRE_FUTEX_WAIT)
+		lean_unseen(t, signalled, now);
 	t->futex.blocked = false;
 	if (in_window(now)) {
 		if (t->futex.end == LEAN_TIMEOUT)

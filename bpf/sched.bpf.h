@@ -150,7 +150,8 @@ static __always_inline __u8 switch_out(struct thread *t, struct task_struct *pre
 	return ret;
 }
 
-static __always_inline void switch_in(struct thread *t, __u16 cpu, __u64 now)
+static __always_inline void switch_in(struct thread *t, struct task_struct *next, __u16 cpu,
+				      __u64 now, bool direct)
 {
 	if (!t->settled && t->state == WIRE_ON_CPU) /* it was on its way out, see above */
 		t->state = WIRE_PREEMPTED;
@@ -160,7 +161,7 @@ static __always_inline void switch_in(struct thread *t, __u16 cpu, __u64 now)
 	t->cpu = cpu;
 	t->early_ns = 0;
 	if (lean && t->futex.blocked)
-		lean_resume(t, now);
+		lean_resume(t, lean_signalled(next, direct), now);
 	thread_enter(t, WIRE_ON_CPU, now);
 }
 
@@ -233,7 +234,7 @@ __noinline int heal_switch_in(struct thread *t, __u32 cpu, __u64 now)
 	if (t->settled && in_window(now))
 		count_loss(WIRE_LOSS_SWITCH);
 	if (lean && t->futex.blocked)
-		lean_resume(t, in_ns);
+		lean_resume(t, false, in_ns);
 	thread_enter(t, WIRE_ON_CPU, in_ns);
 	emit_switch(0, t->tid, cpu, WIRE_UNKNOWN, WIRE_SWITCH_HEALED, NULL, in_ns);
 	return 0;
@@ -280,7 +281,7 @@ static __always_inline int switched(bool preempt, struct task_struct *prev, stru
 		if (!now)
 			now = bpf_ktime_get_ns();
 		next_tid = t->tid;
-		switch_in(t, cpu, now);
+		switch_in(t, next, cpu, now, direct);
 	}
 	if (!now)
 		return 0;
