@@ -275,7 +275,7 @@ static void suspend(struct model *m, uint64_t ts)
 	level_close(m, &m->tree, ts);
 	DL_FOREACH(m->all_processes, p)
 	{
-		if (!p->ended && p->threads) /* else it has not begun */
+		if (!p->ended && p->threads && !process_is_over(p)) /* else it has not begun */
 			level_close(m, &p->level, ts);
 	}
 	vec_push(m->gaps, m->n_gaps, m->cap_gaps) = (struct gap){ ts, UINT64_MAX, before };

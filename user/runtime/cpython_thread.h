@@ -28,12 +28,12 @@ int cpython_read_frame(const struct cpython_memory *m, uint64_t addr, struct cpy
  */
 int cpython_check_frames(const struct cpython_memory *m, uint64_t tstate);
 
-/*
- * The _name of the threading.Thread of a PyThreadState and its thread_id, from the outermost frame, which is that
- * Thread's _bootstrap().  For the main thread, whose Thread is not on its stack, "MainThread".
- * -ENOENT: it has none, or not yet, or it cannot be told.
- */
 struct cpython_tstate;
+/*
+ * The _name of its threading.Thread, from the outermost frame, which is that Thread's _bootstrap().
+ * For the main thread, whose Thread is not on its stack, "MainThread".  -ENOENT: it has none, or not
+ * yet, or it cannot be told.
+ */
 int cpython_name_of_thread(const struct cpython_memory *m, uint64_t runtime,
 			   const struct cpython_tstate *t, char *ret, size_t size);
 
