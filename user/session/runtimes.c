@@ -5,11 +5,11 @@
  * Everything read belongs to the target and may be anything; a failed look is no error, only a gap.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "user/base/buf.h"
 #include "user/base/fail.h"
@@ -310,7 +310,10 @@ int runtimes_tell_stack(struct runtimes *r, const struct wire_stack *rec)
  */
 static bool lives(const struct named *n)
 {
-	return !tgkill((pid_t)n->tgid, (pid_t)n->tid, 0);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u", n->tgid, n->tid);
+	return !access(path, F_OK);
 }
 
 static void read_name(struct runtimes *r, struct named *n)
