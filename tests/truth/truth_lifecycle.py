@@ -203,8 +203,11 @@ def pid_namespace(check):
     lock["pid"] = process["pid"]
     row = only(lock_at(report, lock), "the mutex")
     check.equal(row["waits"], lock["waits"], "waits")
-    holder = inner[only([t for t in truth["threads"] if t["role"] == "holder"], "holder")["tid"]]
-    check.equal(row["top_holders"][0]["tid"], holder["tid"], "first holder")
+    # the planted one, unless the machine stopped another one that held it for longer
+    blamed = {inner[h["tid"]]["tid"]: h["blamed_ns"] for h in lock["holders"]}
+    told = [(h["tid"], h["ns"]) for h in row["top_holders"]]
+    check.that(blamed.get(told[0][0], 0) >= 0.8 * max(blamed.values()),
+               f"holders: {told}, expected {blamed}")
 
 
 @test
