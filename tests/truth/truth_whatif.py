@@ -16,9 +16,10 @@ from lib import PARASCOPE, PYTHON, ROOT, TIMEOUT_S, WORKLOAD, Failed, Skip, case
 # The best of so many runs of each side: what runs on the other half of a core makes the same work take
 # up to a quarter more CPU time, and no priority keeps that away.
 PAIRS = 2
-# While the two are too far apart: others may have been at work all the time on one of the sides.
+# While the two are further apart than the bar: others may have been at work all the time on one of the sides.
 MOST_PAIRS = 7
-# Of one prediction.  15 % is the bar, on a quiet machine; here the CPU time of the same work differs by a
+BAR = 0.15
+# Of one prediction.  The bar is for a quiet machine; here the CPU time of the same work differs by a
 # quarter from run to run (five runs of "gil of C 4" as processes: 1.23 to 1.50 s), and one side may have been
 # slow in all of its runs.  Lists of fresh objects: processes need up to a quarter more CPU time for them (page
 # faults), which no recording of threads shows.
@@ -94,7 +95,7 @@ def predicted(check, name):
     real_time()
     command, recorded, changed, question = PAIRED[name]
     values, truths = [], []
-    while len(truths) < PAIRS or (len(truths) < MOST_PAIRS and abs(min(values) / min(truths) - 1) > WORST):
+    while len(truths) < PAIRS or (len(truths) < MOST_PAIRS and abs(min(values) / min(truths) - 1) > BAR):
         answer = ask(record(command + recorded), question)["whatifs"][0]
         if not check.that(not answer["refused"], f"refused: {answer['why']}"):
             return
