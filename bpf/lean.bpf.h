@@ -216,11 +216,12 @@ __noinline int lean_unseen(struct thread *t, bool signalled, __u64 now)
 	return 0;
 }
 
-/* It goes on after a sleep on a word; signalled: a signal has come and is not handled yet. */
-static __always_inline void lean_resume(struct thread *t, bool signalled, __u64 now)
+/* It goes on after a sleep on a word; task: NULL when it has done so for a while, signals are handled. */
+static __always_inline void lean_resume(struct thread *t, struct task_struct *task, __u64 now,
+					bool direct)
 {
 	if (t->state == WIRE_FUTEX_WAIT)
-		lean_unseen(t, signalled, now);
+		lean_unseen(t, task && lean_signalled(task, direct), now);
 	t->futex.blocked = false;
 	if (in_window(now)) {
 		if (t->futex.end == LEAN_TIMEOUT)

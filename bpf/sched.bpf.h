@@ -161,7 +161,7 @@ static __always_inline void switch_in(struct thread *t, struct task_struct *next
 	t->cpu = cpu;
 	t->early_ns = 0;
 	if (lean && t->futex.blocked)
-		lean_resume(t, lean_signalled(next, direct), now);
+		lean_resume(t, next, now, direct);
 	thread_enter(t, WIRE_ON_CPU, now);
 }
 
@@ -234,7 +234,7 @@ __noinline int heal_switch_in(struct thread *t, __u32 cpu, __u64 now)
 	if (t->settled && in_window(now))
 		count_loss(WIRE_LOSS_SWITCH);
 	if (lean && t->futex.blocked)
-		lean_resume(t, false, in_ns);
+		lean_resume(t, NULL, in_ns, false);
 	thread_enter(t, WIRE_ON_CPU, in_ns);
 	emit_switch(0, t->tid, cpu, WIRE_UNKNOWN, WIRE_SWITCH_HEALED, NULL, in_ns);
 	return 0;

@@ -17,7 +17,7 @@ from lib import PARASCOPE, PYTHON, ROOT, TIMEOUT_S, WORKLOAD, Failed, Skip, case
 # up to a quarter more CPU time, and no priority keeps that away.
 PAIRS = 2
 # While the two are further apart than the bar: others may have been at work all the time on one of the sides.
-MOST_PAIRS = 7
+MOST_PAIRS = 5
 BAR = 0.15
 # Of one prediction.  The bar is for a quiet machine; here the CPU time of the same work differs by a
 # quarter from run to run (five runs of "gil of C 4" as processes: 1.23 to 1.50 s), and one side may have been
