@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * replay.c - what the reader costs by the record, without what makes the records: a saved trace is
- * loaded into memory and goes through the pipe of a live watch (order, enrich, model, and the writer
- * if asked for) several times, as fast as it can.  What comes after the watch, a report's analysis, is
+ * loaded into memory and goes through the pipe of a live watch (order, enrich, last order, model, and the
+ * writer if asked for) several times, as fast as it can.  What comes after the watch, a report's analysis, is
  * timed by itself.
  *
  *	replay TRACE [ROUNDS [FILE TO WRITE]]
@@ -25,11 +25,14 @@
 #include "user/session/enrich.h"
 #include "user/trace/trace.h"
 
-#define ORDER_NS 50000000ULL /* as in cmd/watch.c */
+/* as in cmd/watch.c */
+static const struct trace_order_opts order = { 50000000, 64 << 20, .last = false };
+static const struct trace_order_opts last_order = { 10000000000, 1 << 20, .last = true };
+
 #define PORTION (2 << 20)    /* a quarter of the ring buffer */
 
 struct pipe {
-	struct trace_order *order;
+	struct trace_order *order, *last_order;
 	struct enrich *enrich;
 	struct trace_writer *writer;
 	struct model *model;
@@ -70,6 +73,13 @@ static int take(void *ctx, const struct wire_head *rec)
 	return err ? err : model_apply(p->model, rec);
 }
 
+static int into_last_order(void *ctx, const struct wire_head *rec)
+{
+	struct pipe *p = ctx;
+
+	return trace_order_put(p->last_order, rec);
+}
+
 static int put(struct pipe *p, const struct wire_head *rec)
 {
 	enrich_peek(p->enrich, rec);
@@ -92,9 +102,13 @@ static int run(struct pipe *p, const struct buf *all)
 		}
 		if (!err)
 			err = trace_order_give(p->order, 0, INT_MAX);
+		if (err >= 0)
+			err = trace_order_give(p->last_order, 0, INT_MAX);
 		err = err < 0 ? err : 0;
 	}
-	return err ? err : trace_order_flush(p->order);
+	if (!err)
+		err = trace_order_flush(p->order);
+	return err ? err : trace_order_flush(p->last_order);
 }
 
 static int round_of(const struct buf *all, const char *file, uint64_t *ret_apply_ns,
@@ -104,8 +118,9 @@ static int round_of(const struct buf *all, const char *file, uint64_t *ret_apply
 	uint64_t begin, applied;
 	int err = file ? trace_writer_open(&p.writer, file) : 0;
 
-	p.enrich = enrich_new(take, &p);
-	p.order = trace_order_new(ORDER_NS, enrich_put, p.enrich);
+	p.enrich = enrich_new(into_last_order, &p);
+	p.order = trace_order_new(&order, enrich_put, p.enrich);
+	p.last_order = trace_order_new(&last_order, take, &p);
 	begin = cpu_ns();
 	if (!err)
 		err = run(&p, all);
@@ -117,6 +132,7 @@ static int round_of(const struct buf *all, const char *file, uint64_t *ret_apply
 	*ret_apply_ns = applied - begin;
 	*ret_report_ns = cpu_ns() - applied;
 	trace_order_free(p.order);
+	trace_order_free(p.last_order);
 	enrich_free(p.enrich);
 	trace_writer_close(p.writer);
 	model_free(p.model);

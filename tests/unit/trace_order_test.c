@@ -27,6 +27,18 @@ static struct wire_wake made(uint64_t ts_ns, uint64_t number)
 	};
 }
 
+static struct trace_order *order(uint64_t delay_ns, bool last, trace_sink sink, void *ctx)
+{
+	const struct trace_order_opts opts = { delay_ns, 64 << 20, last };
+
+	return trace_order_new(&opts, sink, ctx);
+}
+
+static struct trace_order *last_order(uint64_t delay_ns, trace_sink sink, void *ctx)
+{
+	return order(delay_ns, true, sink, ctx);
+}
+
 struct seen {
 	uint64_t *ts;
 	uint64_t *number;
@@ -71,7 +83,7 @@ static void shuffle(size_t n, uint64_t spread, uint64_t ties, uint64_t delay)
 {
 	uint64_t(*plan)[2] = calloc(n, sizeof(*plan));
 	struct seen seen = { .fail_at = -1 };
-	struct trace_order *o = trace_order_new(delay, see, &seen);
+	struct trace_order *o = last_order(delay, see, &seen);
 
 	for (size_t i = 0; i < n; i++) {
 		plan[i][1] = 1000 + i * 10 / ties * ties;
@@ -112,7 +124,7 @@ static void test_shuffles(void **state)
 static void test_reversed(void **state)
 {
 	struct seen seen = { .fail_at = -1 };
-	struct trace_order *o = trace_order_new(UINT64_MAX, see, &seen);
+	struct trace_order *o = last_order(UINT64_MAX, see, &seen);
 
 	(void)state;
 	for (uint64_t i = 0; i < 200000; i++)
@@ -130,7 +142,7 @@ static void test_reversed(void **state)
 static void test_delay_is_exact(void **state)
 {
 	struct seen seen = { .fail_at = -1 };
-	struct trace_order *o = trace_order_new(100, see, &seen);
+	struct trace_order *o = last_order(100, see, &seen);
 
 	(void)state;
 	put(o, 1000, 0);
@@ -152,7 +164,7 @@ static void test_delay_is_exact(void **state)
 static void test_portions(void **state)
 {
 	struct seen seen = { .fail_at = -1 };
-	struct trace_order *o = trace_order_new(100, see, &seen);
+	struct trace_order *o = last_order(100, see, &seen);
 
 	(void)state;
 	for (uint64_t i = 0; i < 10; i++) {
@@ -176,7 +188,7 @@ static void test_portions(void **state)
 static void test_late(void **state)
 {
 	struct seen seen = { .fail_at = -1 };
-	struct trace_order *o = trace_order_new(100, see, &seen);
+	struct trace_order *o = last_order(100, see, &seen);
 
 	(void)state;
 	put(o, 1000, 0);
@@ -201,7 +213,7 @@ static void test_late(void **state)
 static void test_without_a_time(void **state)
 {
 	struct seen seen = { .fail_at = -1 };
-	struct trace_order *o = trace_order_new(100, see, &seen);
+	struct trace_order *o = order(100, false, see, &seen);
 	struct wire_cost cost = {
 		.head = { .ts_ns = UINT64_MAX, .kind = WIRE_COST, .size = sizeof(cost) }
 	};
@@ -227,10 +239,68 @@ static void test_without_a_time(void **state)
 	seen_free(&seen);
 }
 
+/* In the last order they stay behind the records that came before them, and before those that follow. */
+static void test_last_without_a_time(void **state)
+{
+	struct seen seen = { .fail_at = -1 };
+	struct trace_order *o = last_order(100, see, &seen);
+	struct wire_cost cost = { .head = { .ts_ns = 7, .kind = WIRE_COST, .size = sizeof(cost) } };
+	const uint64_t expected[] = { 102, 100, WIRE_COST, 101, WIRE_COST, WIRE_COST };
+
+	(void)state;
+	put(o, 1000, 100);
+	cost.head.ts_ns = UINT64_MAX;
+	assert_int_equal(trace_order_put(o, &cost.head), 0);
+	put(o, 1000, 101);
+	put(o, 950, 102);
+	cost.head.ts_ns = 0;
+	assert_int_equal(trace_order_put(o, &cost.head), 0);
+	assert_int_equal(seen.n, 0);
+	assert_int_equal(trace_order_give(o, UINT64_MAX, INT_MAX), 5);
+	assert_int_equal(trace_order_put(o, &cost.head), 0); /* after all others */
+	assert_int_equal(trace_order_flush(o), 0);
+	assert_int_equal(trace_order_late(o), 0);
+	assert_int_equal(seen.n, 6);
+	assert_memory_equal(seen.number, expected, sizeof(expected));
+	assert_int_equal(seen.ts[2], UINT64_MAX); /* its own */
+	trace_order_free(o);
+	seen_free(&seen);
+}
+
+static int into(void *ctx, const struct wire_head *rec)
+{
+	return trace_order_put(ctx, rec);
+}
+
+/* What is too late for one order is not for the next. */
+static void test_two_orders(void **state)
+{
+	struct seen seen = { .fail_at = -1 };
+	struct trace_order *last = last_order(10000, see, &seen);
+	struct trace_order *o = order(100, false, into, last);
+
+	(void)state;
+	put(o, 1000, 0);
+	put(o, 2000, 1);
+	put(o, 3000, 2);
+	put(o, 1500, 3); /* 2000 has been given out */
+	assert_int_equal(trace_order_late(o), 1);
+	assert_int_equal(trace_order_flush(o), 0);
+	assert_int_equal(trace_order_flush(last), 0);
+	assert_int_equal(trace_order_late(last), 0);
+	assert_int_equal(seen.n, 4);
+	assert_int_equal(seen.number[1], 3);
+	assert_int_equal(seen.ts[1], 1500);
+	assert_int_equal(seen.number[2], 1);
+	trace_order_free(o);
+	trace_order_free(last);
+	seen_free(&seen);
+}
+
 static void test_sink_error(void **state)
 {
 	struct seen seen = { .fail_at = 1 };
-	struct trace_order *o = trace_order_new(100, see, &seen);
+	struct trace_order *o = last_order(100, see, &seen);
 	struct wire_wake rec = made(5000, 9);
 
 	(void)state;
@@ -250,7 +320,7 @@ static void test_sink_error(void **state)
 static void test_bad_size(void **state)
 {
 	struct seen seen = { .fail_at = -1 };
-	struct trace_order *o = trace_order_new(100, see, &seen);
+	struct trace_order *o = last_order(100, see, &seen);
 	struct wire_wake rec = made(1, 1);
 
 	(void)state;
@@ -277,7 +347,7 @@ static int same_stack(void *ctx, const struct wire_head *rec)
 static void test_largest(void **state)
 {
 	struct wire_stack stack;
-	struct trace_order *o = trace_order_new(0, same_stack, &stack);
+	struct trace_order *o = last_order(0, same_stack, &stack);
 
 	(void)state;
 	assert_int_equal(sizeof(stack), TRACE_RECORD_MAX);
@@ -306,7 +376,7 @@ static int count_order(void *ctx, const struct wire_head *rec)
 static void test_memory_is_bounded(void **state)
 {
 	uint64_t last[2] = { 0 };
-	struct trace_order *o = trace_order_new(UINT64_MAX, count_order, last);
+	struct trace_order *o = last_order(UINT64_MAX, count_order, last);
 	struct wire_thread_sums rec = { .head = { .kind = WIRE_SUMS, .size = sizeof(rec) } };
 	const uint64_t n = 600000; /* x 272 bytes: two and a half times what is kept */
 
@@ -336,7 +406,7 @@ static void speed_of(const char *what, uint64_t spread, uint64_t delay, unsigned
 	const uint64_t n = 1000000;
 	struct wire_switch rec = { .head = { .kind = WIRE_SWITCH, .size = sizeof(rec) } };
 	uint64_t last[2] = { 0 };
-	struct trace_order *o = trace_order_new(delay, count_order, last);
+	struct trace_order *o = last_order(delay, count_order, last);
 	uint64_t random_bits = 88172645463325252ULL;
 	double begin = seconds();
 
@@ -376,7 +446,8 @@ int main(void)
 		cmocka_unit_test(test_without_a_time), cmocka_unit_test(test_sink_error),
 		cmocka_unit_test(test_bad_size),       cmocka_unit_test(test_memory_is_bounded),
 		cmocka_unit_test(test_largest),	       cmocka_unit_test(test_speed),
-		cmocka_unit_test(test_portions),
+		cmocka_unit_test(test_portions),       cmocka_unit_test(test_last_without_a_time),
+		cmocka_unit_test(test_two_orders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,10 +2,14 @@
 /*
  * watch.c - the loop around a session; see watch.h.
  *
- *	session ─► order ─► enrich ─┬─► writer
- *	                            └─► model
+ *	session ─► order ─► enrich ─► last order ─┬─► writer
+ *	                                          └─► model
+ *
+ * enrich looks at the target while that lives, so the first order is a short one.  A switch that the kernel
+ * did not show is told when its thread leaves the CPU, which may be seconds later: the last one waits for it.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,6 +41,9 @@
 /* Records of different CPUs are this much out of order at most, on a machine whose virtual CPUs
  * may be taken away for a moment. */
 #define ORDER_NS 50000000ULL
+#define ORDER_BYTES (64 << 20)
+#define LAST_ORDER_NS 10000000000ULL
+#define LAST_ORDER_BYTES (1 << 20)
 #define GIVE_AT_ONCE 1024 /* records between two looks into the ring buffer */
 #define GIVE_TURNS 1024	  /* then there may be a signal */
 #define LOSS_EVERY_NS 1000000000ULL /* looking costs some system calls */
@@ -50,7 +57,7 @@ struct watch {
 	struct watch_opts opts;
 	struct session *session;
 	struct session *left; /* detached, and not closed yet */
-	struct trace_order *order;
+	struct trace_order *order, *last_order;
 	struct enrich *enrich;
 	struct overhead *overhead; /* NULL: there is no budget */
 	struct trace_writer *writer;
@@ -130,6 +137,13 @@ static int take(void *ctx, const struct wire_head *rec)
 	int err = w->writer ? trace_writer_put(w->writer, rec) : 0;
 
 	return err ? err : model_apply(w->model, rec);
+}
+
+static int into_last_order(void *ctx, const struct wire_head *rec)
+{
+	struct watch *w = ctx;
+
+	return trace_order_put(w->last_order, rec);
 }
 
 static int into_order(void *ctx, const struct wire_head *rec)
@@ -232,7 +246,7 @@ static int open_overhead(struct watch *w)
 		.limit = w->opts.max_overhead,
 		.sample_ns = sample_ns(&w->opts),
 		.ordered = into_order,
-		.told = take,
+		.told = into_last_order,
 		.ctx = w,
 	};
 
@@ -256,6 +270,8 @@ static int mind_overhead(struct watch *w, int (*step)(struct overhead *o,
 
 int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, bool command)
 {
+	const struct trace_order_opts order = { ORDER_NS, ORDER_BYTES, .last = false };
+	const struct trace_order_opts last_order = { LAST_ORDER_NS, LAST_ORDER_BYTES, .last = true };
 	struct watch *w = xcalloc(1, sizeof(*w));
 	int err;
 
@@ -272,8 +288,9 @@ int watch_open(struct watch **ret, const struct watch_opts *opts, bool by_tid, b
 		model_record(w->model);
 		measure_costs(w);
 	}
-	w->enrich = enrich_new(take, w);
-	w->order = trace_order_new(ORDER_NS, enrich_put, w->enrich);
+	w->enrich = enrich_new(into_last_order, w);
+	w->order = trace_order_new(&order, enrich_put, w->enrich);
+	w->last_order = trace_order_new(&last_order, take, w);
 	err = open_files(w);
 	if (err)
 		return err;
@@ -319,7 +336,7 @@ static int put_host(struct watch *w)
 	clock_gettime(CLOCK_REALTIME, &real);
 	rec.realtime_offset_ns = (int64_t)real.tv_sec * 1000000000 + real.tv_nsec -
 				 (int64_t)session_now_ns();
-	return take(w, &rec.head);
+	return into_last_order(w, &rec.head);
 }
 
 static int put_costs(struct watch *w)
@@ -330,12 +347,12 @@ static int put_costs(struct watch *w)
 	if (!w->costs.known)
 		return 0;
 	costs.head.ts_ns = session_now_ns();
-	err = take(w, &costs.head);
+	err = into_last_order(w, &costs.head);
 	for (unsigned k = 1; !err && k <= w->costs.n_speed; k++) {
 		struct wire_speed speed = costs_speed_to_wire(&w->costs, k);
 
 		speed.head.ts_ns = costs.head.ts_ns;
-		err = take(w, &speed.head);
+		err = into_last_order(w, &speed.head);
 	}
 	return err;
 }
@@ -353,6 +370,8 @@ static int move_records(struct watch *w, uint64_t now_ns)
 		if (n >= 0)
 			n = trace_order_give(w->order, now_ns, GIVE_AT_ONCE);
 	}
+	if (n >= 0)
+		n = trace_order_give(w->last_order, 0, INT_MAX);
 	return n < 0 ? n : 0;
 }
 
@@ -404,7 +423,7 @@ int watch_start(struct watch *w, const struct target_list *targets)
 	if (!err)
 		err = put_costs(w);
 	if (!err)
-		err = take(w, &w->window.head);
+		err = into_last_order(w, &w->window.head);
 	sleep_until(w->window.begin_ns);
 	if (facts_idle_ns(&w->idle_at_start_ns))
 		w->machine.begin_ns = session_now_ns();
@@ -426,13 +445,13 @@ static int put_loss(struct watch *w, bool last)
 	if (!last && rec.head.ts_ns - w->last_loss.head.ts_ns < LOSS_EVERY_NS)
 		return 0;
 	session_losses(w->session, &rec);
-	rec.count[WIRE_LOSS_LATE] = trace_order_late(w->order);
+	rec.count[WIRE_LOSS_LATE] = trace_order_late(w->last_order);
 	rec.count[WIRE_LOSS_SHARED] = enrich_unmapped(w->enrich);
 	rec.count[WIRE_LOSS_FRAME] = enrich_unknown_frames(w->enrich);
 	w->last_loss = rec;
 	if (!last && rec.count[WIRE_LOSS_RING_FULL] == dropped)
 		return 0;
-	return take(w, &rec.head);
+	return into_last_order(w, &rec.head);
 }
 
 static int drain(struct watch *w)
@@ -534,7 +553,7 @@ static int put_cost(struct watch *w)
 	session_memory(w->session, &rec.maps_kib, &rec.ring_kib);
 	session_stack_cost(w->session, &rec);
 	enrich_cost(w->enrich, &rec);
-	return take(w, &rec.head);
+	return into_last_order(w, &rec.head);
 }
 
 /*
@@ -607,15 +626,17 @@ int watch_stop(struct watch *w)
 	if (!err)
 		err = put_loss(w, true);
 	if (!err)
-		err = session_progs(w->session, take, w);
+		err = session_progs(w->session, into_last_order, w);
 	if (!err)
 		err = put_cost(w);
 	if (!err && w->machine.head.kind)
-		err = take(w, &w->machine.head);
+		err = into_last_order(w, &w->machine.head);
 	w->window.end_ns = end;
 	w->window.head.ts_ns = end;
 	if (!err)
-		err = take(w, &w->window.head);
+		err = into_last_order(w, &w->window.head);
+	if (!err)
+		err = trace_order_flush(w->last_order);
 	close_session(w, !err);
 	return err;
 }
@@ -692,6 +713,7 @@ void watch_close(struct watch *w)
 	session_close(w->left);
 	overhead_free(w->overhead);
 	trace_order_free(w->order);
+	trace_order_free(w->last_order);
 	enrich_free(w->enrich);
 	model_free(w->model);
 	if (w->signals >= 0)

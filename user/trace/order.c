@@ -9,8 +9,8 @@
  * The next record out is the smaller of the two heads; equal times keep their order of arrival.
  *
  * Copies live in chunks that are recycled when all their records are out: no allocation per record.
- * If records come faster than CHUNKS_MAX can hold for the delay, the oldest go out early; whatever
- * that puts out of order is counted as late like everything else.
+ * If records come faster than the memory can hold for the delay, the oldest go out early; whatever
+ * that puts out of order is late like everything else.
  *
  * Putting and giving are two steps, so that the ring buffer is emptied at once, whatever the sink has
  * to do for a record.
@@ -23,7 +23,6 @@
 #include "user/trace/trace.h"
 
 #define CHUNK_SIZE 65536 /* also its alignment: a record's address leads to its chunk */
-#define CHUNKS_MAX 1024
 #define NEAR 32 /* places that are cheaper to walk than a visit to the heap */
 
 struct chunk {
@@ -40,10 +39,11 @@ struct entry {
 };
 
 struct trace_order {
-	uint64_t delay_ns;
+	struct trace_order_opts opts;
 	trace_sink sink;
 	void *ctx;
-	uint64_t newest_ns;
+	uint64_t newest_ns; /* no older record is to be expected but those delay_ns before it */
+	uint64_t newest_put_ns;
 	uint64_t last_ns; /* time of the last record given out */
 	uint64_t arrivals;
 	uint64_t late;
@@ -91,7 +91,7 @@ static bool chunk_next(struct trace_order *o)
 	if (c) {
 		o->free = c->next;
 	} else {
-		if (o->n_chunks == CHUNKS_MAX)
+		if (o->n_chunks * CHUNK_SIZE >= o->opts.bytes_max)
 			return false;
 		c = aligned_alloc(CHUNK_SIZE, CHUNK_SIZE);
 		if (!c)
@@ -228,7 +228,7 @@ static int give_oldest(struct trace_order *o)
 	return err;
 }
 
-/* Its place is gone: it follows at once, with the time of the record before it. */
+/* Its place is gone: it follows at once, in the last order with the time of the record before it. */
 static int give_late(struct trace_order *o, const struct wire_head *rec)
 {
 	union {
@@ -237,16 +237,18 @@ static int give_late(struct trace_order *o, const struct wire_head *rec)
 	} copy;
 
 	o->late++;
+	if (!o->opts.last)
+		return o->sink(o->ctx, rec);
 	memcpy(copy.bytes, rec, rec->size);
 	copy.head.ts_ns = o->last_ns;
 	return o->sink(o->ctx, &copy.head);
 }
 
-struct trace_order *trace_order_new(uint64_t delay_ns, trace_sink sink, void *ctx)
+struct trace_order *trace_order_new(const struct trace_order_opts *opts, trace_sink sink, void *ctx)
 {
 	struct trace_order *o = xcalloc(1, sizeof(*o));
 
-	o->delay_ns = delay_ns;
+	o->opts = *opts;
 	o->sink = sink;
 	o->ctx = ctx;
 	return o;
@@ -267,22 +269,28 @@ static int make_room(struct trace_order *o, size_t size)
 int trace_order_put(struct trace_order *o, const struct wire_head *rec)
 {
 	struct entry e;
+	bool timeless;
 	int err;
 
 	if (rec->size < sizeof(*rec) || rec->size > TRACE_RECORD_MAX)
 		return fail(-EINVAL, "bad record of kind %u: size %u", rec->kind, rec->size);
-	if (rec->kind >= WIRE_HOST || (rec->kind == WIRE_TASK && !rec->ts_ns))
+	timeless = rec->kind >= WIRE_HOST || (rec->kind == WIRE_TASK && !rec->ts_ns);
+	if (timeless && !o->opts.last)
 		return o->sink(o->ctx, rec);
 	err = make_room(o, rec->size);
 	if (err)
 		return err;
-	if (rec->ts_ns < o->last_ns)
+	e = (struct entry){ timeless ? o->newest_put_ns : rec->ts_ns, o->arrivals, NULL };
+	if (e.ts_ns < o->last_ns && !timeless)
 		return give_late(o, rec);
-	e = (struct entry){ rec->ts_ns, o->arrivals++, keep(o, rec) };
+	o->arrivals++;
+	e.rec = keep(o, rec);
 	if (!queue_insert(o, e))
 		heap_insert(o, e);
-	if (rec->ts_ns > o->newest_ns)
-		o->newest_ns = rec->ts_ns;
+	if (e.ts_ns > o->newest_put_ns)
+		o->newest_put_ns = e.ts_ns;
+	if (e.ts_ns > o->newest_ns)
+		o->newest_ns = e.ts_ns;
 	return 0;
 }
 
@@ -293,7 +301,7 @@ int trace_order_give(struct trace_order *o, uint64_t now_ns, int most)
 	if (now_ns > o->newest_ns)
 		o->newest_ns = now_ns;
 	/* Nothing held is newer than newest_ns. */
-	while (n < most && held(o) && o->newest_ns - oldest_ns(o) >= o->delay_ns) {
+	while (n < most && held(o) && o->newest_ns - oldest_ns(o) >= o->opts.delay_ns) {
 		int err = give_oldest(o);
 
 		if (err)

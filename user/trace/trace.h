@@ -75,14 +75,23 @@ int trace_parse(const char *line, void *rec, size_t cap);
 
 /*
  * Records of different CPUs reach the ring buffer a little out of order.  They are held back until
- * the newest time seen is delay_ns ahead.  Records made by user space (WIRE_HOST and above) and
- * WIRE_TASK with time 0 have no place in time: they go to the sink at once.  What the sink returns
- * other than 0 ends the call and is its result; the record counts as given out.
+ * the newest time seen is delay_ns ahead.  What the sink returns other than 0 ends the call and is its
+ * result; the record counts as given out.
+ *
+ * One order may follow another: the first gives out soon what others need soon, the last one has all the
+ * time that its memory allows.  Records made by user space (WIRE_HOST and above) and WIRE_TASK with time
+ * 0 have no time: they go to the sink at once, in the last order with the records before them.
  */
 struct trace_order;
 typedef int (*trace_sink)(void *ctx, const struct wire_head *rec);
 
-struct trace_order *trace_order_new(uint64_t delay_ns, trace_sink sink, void *ctx);
+struct trace_order_opts {
+	uint64_t delay_ns;
+	size_t bytes_max; /* of records held; beyond it the oldest go out early.  Steps of 64 KiB */
+	bool last; /* what comes too late is given the time of the record before it, else it keeps its own */
+};
+
+struct trace_order *trace_order_new(const struct trace_order_opts *opts, trace_sink sink, void *ctx);
 /* Keep a record; to the sink goes what has no place in time, is late, or must make room. */
 int trace_order_put(struct trace_order *o, const struct wire_head *rec);
 /*
