@@ -62,10 +62,13 @@ struct thread {
 	__u16 python;	 /* which of `pythons` its process runs, 0: none */
 	__u16 space;	 /* which of `spaces` its memory is, 0: not known */
 	__u16 pad2;
+	__u32 former_tid; /* before exec_done_ns */
 	__u32 news_seen; /* news_generation of the last look */
 	__u64 since_ns; /* the present state's begin */
 	__u64 early_ns; /* woken while still on the CPU, on its way to sleep; see sched.bpf.h */
 	__u64 exec_ns;	/* the scheduler's own run time of it when it last left the CPU */
+	__u64 exec_done_ns; /* time of its last sched_process_exec, 0: none */
+	__u64 untold_ns; /* begin of a stay on a CPU that no record tells, 0: none */
 	struct futex_call futex;
 	__u64 waited_ns, waited_due_ns; /* since the last sample of a wait; the next one */
 	__u64 woke_ns, woke_due_ns; /* waiting that it ended since the last sample of that */

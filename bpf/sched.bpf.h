@@ -33,18 +33,30 @@ static __always_inline bool woken_early(struct thread *t, __u8 state, __u64 earl
 }
 
 /*
+ * Does a thread run that we never saw enter its CPU, see heal_switch_in()?  One that just leaves it has not
+ * run since.  The scheduler adds up what runs at each tick, until then it is not known.
+ */
+static __always_inline bool runs_unseen(const struct thread *t, struct task_struct *task)
+{
+	return t->state != WIRE_ON_CPU && task->on_cpu &&
+	       (__s64)(task->se.sum_exec_runtime - t->exec_ns) > 0;
+}
+
+/*
  * Leave a mark for a thread that seems to be on its way to sleep.  False: it has just fallen asleep and
  * did not see it, so this is an ordinary wake-up.  Both sides exchange the mark, which orders it with
  * the state; whoever gets it out again deals with it.  One that was preempted on its way may be given a
- * CPU at this very moment: its state is not ours to change.
+ * CPU at this very moment: its state is not ours to change.  Nor is that of one that runs unseen, since
+ * then in the same state.
  */
-static __always_inline bool mark_early(struct thread *t, __u64 now)
+static __always_inline bool mark_early(struct thread *t, bool unseen, __u64 since_ns, __u64 now)
 {
 	__u8 state;
 
 	__sync_lock_test_and_set(&t->early_ns, now);
 	state = *(volatile __u8 *)&t->state;
 	return state == WIRE_ON_CPU || state == WIRE_PREEMPTED ||
+	       (unseen && *(volatile __u64 *)&t->since_ns == since_ns) ||
 	       !__sync_lock_test_and_set(&t->early_ns, 0);
 }
 
@@ -225,18 +237,21 @@ static __always_inline void emit_switch(__u32 prev_tid, __u32 next_tid, __u16 cp
  */
 __noinline int heal_switch_in(struct thread *t, __u32 cpu, __u64 now)
 {
-	__u64 ran, in_ns;
+	__u64 in_ns;
 
 	if (!t)
 		return 0;
-	ran = bpf_get_current_task_btf()->se.sum_exec_runtime - t->exec_ns;
-	in_ns = ran < now - t->since_ns ? now - ran : t->since_ns;
+	in_ns = now - (bpf_get_current_task_btf()->se.sum_exec_runtime - t->exec_ns);
+	if (in_ns < t->since_ns || in_ns > now)
+		in_ns = t->since_ns;
 	if (t->settled && in_window(now))
 		count_loss(WIRE_LOSS_SWITCH);
 	if (lean && t->futex.blocked)
 		lean_resume(t, NULL, in_ns, false);
 	thread_enter(t, WIRE_ON_CPU, in_ns);
-	emit_switch(0, t->tid, cpu, WIRE_UNKNOWN, WIRE_SWITCH_HEALED, NULL, in_ns);
+	emit_switch(0, tid_then(t, in_ns), cpu, WIRE_UNKNOWN, WIRE_SWITCH_HEALED, NULL, in_ns);
+	if (window_closed && in_ns < window_end_ns) /* no record any more; write_sums() tells it */
+		t->untold_ns = in_ns;
 	return 0;
 }
 
@@ -277,7 +292,7 @@ static __always_inline int switched(bool preempt, struct task_struct *prev, stru
 				   direct);
 	}
 	t = thread_find(next);
-	if (t) {
+	if (t && !(config.test_unseen && !prev_tid)) {
 		if (!now)
 			now = bpf_ktime_get_ns();
 		next_tid = t->tid;
@@ -380,18 +395,25 @@ static __always_inline int woken(struct task_struct *task, bool fresh, enum wake
 	struct task_struct *current;
 	struct wire_wake *rec;
 	__u16 flags = fresh ? WIRE_WAKE_NEW : 0;
-	__u64 now, addr = 0;
+	__u64 now, addr = 0, since_ns;
+	bool unseen = false;
 	__u32 op = 0;
 	int irq; /* -1: not known */
 
-	if (t && !fresh)
+	if (!t || t->state == WIRE_DEAD)
+		return 0;
+	since_ns = *(volatile __u64 *)&t->since_ns;
+	if (!fresh) {
 		heal_raced(t);
-	if (!t || t->state == WIRE_WOKEN || t->state == WIRE_PREEMPTED || t->state == WIRE_DEAD)
+		unseen = runs_unseen(t, untrusted(task, direct));
+	}
+	if (!unseen && (t->state == WIRE_WOKEN || t->state == WIRE_PREEMPTED))
 		return 0;
 	now = bpf_ktime_get_ns();
 	current = bpf_get_current_task_btf();
 	irq = context == WAKE_LOOK ? in_interrupt() : context == WAKE_THREAD ? 0 : -1;
-	if (!fresh && t->state == WIRE_ON_CPU && mark_early(t, now)) {
+	if (!fresh && (unseen || t->state == WIRE_ON_CPU) &&
+	    mark_early(t, unseen, since_ns, now)) {
 		flags |= WIRE_WAKE_EARLY;
 	} else {
 		t->settled = true;

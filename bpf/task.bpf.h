@@ -102,6 +102,8 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid)
 	bpf_map_delete_elem(&python_of, &tgid);
 	bpf_map_delete_elem(&space_of, &tgid);
 	t->tid = task->pid;
+	t->former_tid = old_pid;
+	t->exec_done_ns = now;
 	rec = emit_begin(now, task->pid, WIRE_EXEC, sizeof(*rec));
 	if (!rec)
 		return 0;
@@ -196,16 +198,59 @@ static __always_inline bool read_sums(struct wire_thread_sums *ret, struct threa
 	return !(seq & 1) && seq == *(volatile __u32 *)&t->seq;
 }
 
+/*
+ * Since when a thread runs that we never saw enter its CPU, a tick too late at most; 0: it does not, or not
+ * long enough to be known.  What a lean wait counts waits for its switch.
+ */
+static __always_inline __u64 unseen_since(const struct thread *t, struct task_struct *task)
+{
+	__u64 in_ns;
+
+	if ((lean && t->futex.blocked) || !runs_unseen(t, task))
+		return 0;
+	in_ns = bpf_ktime_get_ns() - (task->se.sum_exec_runtime - t->exec_ns);
+	return in_ns > t->since_ns ? in_ns : t->since_ns;
+}
+
+static __always_inline void write_switch_in(struct seq_file *seq, const struct thread *t, __u64 since_ns)
+{
+	struct wire_switch rec;
+
+	if (!detailed(since_ns))
+		return;
+	__builtin_memset(&rec, 0, sizeof(rec));
+	rec.head.ts_ns = since_ns;
+	rec.head.kind = WIRE_SWITCH;
+	rec.head.size = WIRE_SWITCH_SHORT;
+	rec.next_tid = tid_then(t, since_ns);
+	rec.cpu = t->cpu;
+	rec.prev_state = WIRE_UNKNOWN;
+	rec.flags = WIRE_SWITCH_HEALED;
+	count_loss(WIRE_LOSS_SWITCH);
+	bpf_seq_write(seq, &rec, WIRE_SWITCH_SHORT);
+}
+
 static __always_inline void write_sums(struct seq_file *seq, struct task_struct *task)
 {
 	struct thread *t = thread_find(task);
 	struct wire_thread_sums rec;
+	__u64 entered_ns, since_ns, ns;
 
 	if (!t || t->state == WIRE_DEAD) /* the dead wrote theirs */
 		return;
 	__builtin_memset(&rec, 0, sizeof(rec));
+	entered_ns = *(volatile __u64 *)&t->since_ns;
+	since_ns = unseen_since(t, task);
 	if (!read_sums(&rec, t, task) && !read_sums(&rec, t, task))
 		read_sums(&rec, t, task);
+	ns = since_ns ? inside_ns(since_ns, rec.end_ns) : 0;
+	if (ns && entered_ns == *(volatile __u64 *)&t->since_ns) {
+		rec.sums.state_ns[t->state & (WIRE_STATES - 1)] -= ns;
+		rec.sums.state_ns[WIRE_ON_CPU] += ns;
+		write_switch_in(seq, t, since_ns);
+	} else if (t->untold_ns) {
+		write_switch_in(seq, t, t->untold_ns);
+	}
 	bpf_seq_write(seq, &rec, sizeof(rec)); /* as above */
 }
 

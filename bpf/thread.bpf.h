@@ -146,6 +146,12 @@ static __always_inline struct thread *thread_create(struct task_struct *task, __
 	return t;
 }
 
+/* Under which id records of that time know it. */
+static __always_inline __u32 tid_then(const struct thread *t, __u64 then_ns)
+{
+	return then_ns < t->exec_done_ns ? t->former_tid : t->tid;
+}
+
 static __always_inline bool in_window(__u64 now)
 {
 	return now >= window_begin_ns && now < window_end_ns && !window_closed;

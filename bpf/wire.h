@@ -596,7 +596,8 @@ struct wire_config {
 	__u8 follow_children;
 	__u8 by_tid;	     /* targets holds tids, not tgids; nothing is followed */
 	__u8 test_no_storage; /* testing only: behave as if task storage failed */
-	__u8 pad[5];
+	__u8 test_unseen;     /* ... as if the kernel hid all other tasks, and so who follows them */
+	__u8 pad[4];
 	__u64 ring_bytes;      /* of one ring; a power of two, at least WIRE_RING_BLOCK */
 	__u64 ring_wake_bytes; /* wake the reader when so much waits for it in one */
 	__u32 ring_mask;       /* number of rings - 1 */

@@ -217,6 +217,7 @@ static int load(struct session **ret, const struct watch_opts *opts, bool by_tid
 		.prog_stats = opts->prog_stats,
 		.verbose = opts->verbose,
 		.test_no_storage = opts->test_no_storage,
+		.test_unseen = opts->test_unseen,
 		.test_late = opts->test_late,
 	};
 	int err = session_open(ret, &session);

@@ -24,7 +24,7 @@ struct watch_opts {
 	double max_overhead; /* share of the target's CPU time, 0: whatever it costs */
 	bool no_native, debuginfod;
 	bool no_children, lean, prog_stats, verbose, quiet;
-	bool test_no_storage, test_late;
+	bool test_no_storage, test_late, test_unseen;
 	bool help;
 	/*
 	 * For one watching after another: where a loaded session is kept that was left by the one before.
@@ -63,7 +63,8 @@ struct watch_opts {
 	  "also what libbpf says", "Session", NULL },                                              \
 	{ "test-no-storage", 0, OPT_FLAG, offsetof(type, watch.test_no_storage), NULL, NULL, NULL, \
 	  NULL },                                                                                  \
-	{ "test-late", 0, OPT_FLAG, offsetof(type, watch.test_late), NULL, NULL, NULL, NULL }
+	{ "test-late", 0, OPT_FLAG, offsetof(type, watch.test_late), NULL, NULL, NULL, NULL },     \
+	{ "test-unseen", 0, OPT_FLAG, offsetof(type, watch.test_unseen), NULL, NULL, NULL, NULL }
 
 extern const struct watch_opts watch_defaults;
 

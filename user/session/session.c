@@ -62,6 +62,7 @@ static void configure(struct session *s, const struct session_opts *opts)
 		.follow_children = opts->follow_children,
 		.by_tid = opts->by_tid,
 		.test_no_storage = opts->test_no_storage,
+		.test_unseen = opts->test_unseen,
 		.sample_ns = opts->sample_ns,
 	};
 	rings_choose(opts->ring_bytes ? opts->ring_bytes : 8 << 20, &s->config, skel->maps.rings,

@@ -31,7 +31,7 @@ struct session_opts {
 	bool native;	     /* ... with native frames */
 	bool prog_stats;     /* have the kernel time each program run (costs some 20 ns a run) */
 	bool verbose;	     /* libbpf's own words to stderr */
-	bool test_no_storage;
+	bool test_no_storage, test_unseen; /* struct wire_config */
 	bool test_late; /* the first try to open the window misses its moment */
 };
 
