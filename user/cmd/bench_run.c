@@ -458,7 +458,8 @@ static int take_report(struct run *run, const struct runner_job *job, struct run
 	ret->ceiling = report->par.ceiling;
 	ret->lost = !report->quality.complete;
 	if (ret->lost)
-		failed(&ret->run, "records were lost, so its figures would not be true");
+		failed(&ret->run, "%s, so its figures would not be true",
+		       report->quality.dropped ? "records were lost" : "not all of it could be seen");
 	if (!ret->run.failed)
 		figures_fill(&ret->run, &m);
 	if (!ret->run.failed && report->prediction)
