@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Shared by the tests of waits: workloads that know how often and how long they slept, and their locks
 against a report."""
-from lib import emulated, lock_at, threads_by_tid
+from lib import emulated, lock_at, losses, threads_by_tid
 
 # The bar of the project: one percent, or 5 us a wait.  The program reads its clock just outside of
 # the system call, parascope inside of it.
@@ -55,7 +55,7 @@ def check_ends(check, report, row, truth, what, others=("timeouts",)):
     kernel that hides tasks hides wake-ups by them) counts as a wait; then only the number of all is known."""
     keys = ("waits", *others)
     got, expected = ([r[k] for k in keys] for r in (row, truth))
-    hidden = sum(l["count"] for l in report["quality"]["loss"] if l["key"] == "switch")
+    hidden = losses(report).get("switch", 0)
     moved = sum(abs(a - b) for a, b in zip(got[1:], expected[1:]))
     if report["mode"] == "lean" and 0 < moved <= hidden:
         got, expected = sum(got), sum(expected)
