@@ -53,7 +53,6 @@ struct thread {
 	__u16 cpu;
 	__u8 state;	 /* enum wire_state */
 	__u8 last_block; /* state of the last sleep, for restart_syscall */
-	__u8 klock;	 /* inside a contended sleeping kernel lock */
 	__u8 word_slot;
 	__u8 settled; /* saw its first event: the state is no longer the iterator's guess */
 	__u8 exited;  /* its WIRE_EXIT is written */
@@ -61,10 +60,11 @@ struct thread {
 	__u8 gil_sampled;
 	__u16 python;	 /* which of `pythons` its process runs, 0: none */
 	__u16 space;	 /* which of `spaces` its memory is, 0: not known */
-	__u16 pad2;
+	__u8 pad2[3];
 	__u32 former_tid; /* before exec_done_ns */
 	__u32 news_seen; /* news_generation of the last look */
 	__u64 since_ns; /* the present state's begin */
+	__u64 klock;	/* a contended sleeping kernel lock that it is about to wait for, 0: none */
 	__u64 early_ns; /* woken while still on the CPU, on its way to sleep; see sched.bpf.h */
 	__u64 exec_ns;	/* the scheduler's own run time of it when it last left the CPU */
 	__u64 exec_done_ns; /* time of its last sched_process_exec, 0: none */

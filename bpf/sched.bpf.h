@@ -495,7 +495,7 @@ int BPF_PROG(on_contention_begin, void *lock, unsigned int flags)
 		return 0;
 	t = thread_find(bpf_get_current_task_btf());
 	if (t)
-		t->klock = true;
+		t->klock = (__u64)lock;
 	return 0;
 }
 
@@ -504,8 +504,8 @@ int BPF_PROG(on_contention_end, void *lock, int ret)
 {
 	struct thread *t = thread_find(bpf_get_current_task_btf());
 
-	if (t)
-		t->klock = false;
+	if (t && t->klock == (__u64)lock) /* not one that an interrupt spun for */
+		t->klock = 0;
 	return 0;
 }
 

@@ -52,10 +52,14 @@ uint64_t session_run_ns(const struct session *s)
 	return ns;
 }
 
-/* Nothing is lost by what it misses: a sample, or what another does (`preemptible` in maps.bpf.h). */
+/*
+ * Nothing is lost by what it misses: a sample, a lock that an interrupt spins for while the program is at
+ * work for the thread that it interrupted, or what another does (`preemptible` in maps.bpf.h).
+ */
 static bool is_excused(const struct session *s, const struct bpf_program *prog)
 {
-	if (prog == s->skel->progs.on_sample)
+	if (prog == s->skel->progs.on_sample || prog == s->skel->progs.on_contention_begin ||
+	    prog == s->skel->progs.on_contention_end)
 		return true;
 	return s->probe.preemptible && (bpf_program__type(prog) == BPF_PROG_TYPE_TRACEPOINT ||
 					prog == s->skel->progs.on_fork ||
