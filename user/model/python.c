@@ -158,11 +158,14 @@ static bool on_own_gil(const struct lock *l, const struct thread *t, const struc
 	       lock_in_region(t->process, s->block.addr, l->base);
 }
 
-/* It lets go of its GIL and sleeps on the mutex inside: no wait. */
-static bool on_own_mutex(const struct thread *t, const struct wire_switch *s)
+/* It lets go of its GIL, and sleeps on the way on one of its words: no wait for it. */
+static bool lets_go(const struct lock *l, const struct thread *t, const struct wire_switch *s)
 {
-	return s->flags & WIRE_SWITCH_OBJECT && s->block.word == 1 && s->block.object &&
-	       s->block.object == t->python.key.tstate;
+	bool on_own_mutex = s->flags & WIRE_SWITCH_OBJECT && s->block.word == 1 &&
+			    s->block.object && s->block.object == t->python.key.tstate;
+
+	return on_own_mutex || lock_signals(l, s->block.addr) ||
+	       lock_given_up(l, s->block.addr, s->block.op);
 }
 
 /* It was ready for something else; does it want the GIL now? */
@@ -203,7 +206,7 @@ void python_leave(struct model *m, struct thread *t, const struct wire_switch *s
 	if (!l)
 		return;
 	waits = on_own_gil(l, t, s);
-	leave_ready(m, t, l, s, waits && !on_own_mutex(t, s));
+	leave_ready(m, t, l, s, waits && !lets_go(l, t, s));
 	if (s->flags & WIRE_SWITCH_GIL)
 		leave_with_gil(m, t, l, s, ts);
 	else if (!waits && !(s->flags & WIRE_SWITCH_HEALED) && l->holder_id == t->id)
