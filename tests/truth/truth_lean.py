@@ -10,7 +10,7 @@ from lib import (PARASCOPE, PYTHON, TIMEOUT_S, WORKLOAD, Attach, Workload, attac
                  load_report, load_truth, lock_at, main, only, run, run_workload, start, temp, test,
                  thread_state, wait_for)
 from pylib import CHOSEN, Program, endless, get, gil_of, lock_of, states, tids_of
-from waitlib import PER_WAIT_NS, PLANTED, check_ends, check_lock, check_threads
+from waitlib import PER_WAIT_NS, PLANTED, check_blame, check_ends, check_lock, check_threads
 
 LEAN = ("--lean",)
 # Two sessions that see the same.  A wait begins with the call in one, with the sleep in the other.
@@ -19,8 +19,6 @@ AGREE = emulated(0.10, 0.02)
 FOLDED = emulated(0.20, 0.08)
 FEW = 3
 BLAME = 0.02  # of all that is charged
-BLAME_SHARE = 0.05
-BLAME_PER_WAIT_NS = emulated(1_000_000, 50_000)
 HANDOFFS = 0.005
 AT_THE_EDGES = 3
 PROG_TYPE_TRACEPOINT = 5  # enum bpf_prog_type of linux/bpf.h
@@ -52,12 +50,7 @@ cases(planted, WORKLOADS)
 def blame(check):
     """each holder of a planted mutex is charged with what others waited behind it"""
     report, truth = run_workload("mutex", "--planted", "--workers", "4", "--count", "50", options=LEAN)
-    lock = truth["locks"][0]
-    row = only(lock_at(report, lock), "the mutex")
-    charged = {h["tid"]: h["ns"] for h in row["top_holders"]}
-    for h in lock["holders"]:
-        tolerance = max(BLAME_SHARE * lock["wait_ns"], BLAME_PER_WAIT_NS * truth["count"])
-        check.near(charged.get(h["tid"], 0), h["blamed_ns"], tolerance, f"blame of thread {h['tid']}")
+    check_blame(check, report, truth)
 
 
 def sessions(pid):

@@ -4,12 +4,8 @@ import json
 import subprocess
 
 from lib import (PARASCOPE, PYTHON, ROOT, SKIP_CODE, TIMEOUT_S, Skip, Workload, attach_for, cases,
-                 emulated, lock_at, main, only, run, run_workload, temp, test)
-from waitlib import PER_WAIT_NS, PLANTED, check_lock, check_threads, check_time
-
-# Blame: parascope sees the hand-off in the kernel, the program after its return to user space.
-BLAME_SHARE = 0.05
-BLAME_PER_WAIT_NS = emulated(1_000_000, 50_000)
+                 lock_at, main, only, run, run_workload, temp, test)
+from waitlib import PER_WAIT_NS, PLANTED, check_blame, check_lock, check_threads, check_time
 
 # wire_wake.flags of bpf/wire.h
 WAKE_IRQ, WAKE_NEW, WAKE_CTX = 1 << 0, 1 << 3, 1 << 5
@@ -33,13 +29,7 @@ cases(exact_count, PLANTED)
 def blame(check):
     """each holder of a planted mutex is charged with what others waited behind it"""
     report, truth = run_workload("mutex", "--planted", "--workers", "4", "--count", "50")
-    lock = truth["locks"][0]
-    row = only(lock_at(report, lock), "the mutex")
-    charged = {h["tid"]: h["ns"] for h in row["top_holders"]}
-    for h in lock["holders"]:
-        tolerance = max(BLAME_SHARE * lock["wait_ns"], BLAME_PER_WAIT_NS * truth["count"])
-        check.near(charged.get(h["tid"], 0), h["blamed_ns"], tolerance,
-                   f"blame of thread {h['tid']}")
+    check_blame(check, report, truth)
 
 
 @test

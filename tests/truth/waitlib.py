@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Shared by the tests of waits: workloads that know how often and how long they slept, and their locks
 against a report."""
-from lib import emulated, lock_at, losses, threads_by_tid
+from lib import emulated, lock_at, losses, only, threads_by_tid
 
 # The bar of the project: one percent, or 5 us a wait.  The program reads its clock just outside of
 # the system call, parascope inside of it.
@@ -14,6 +14,9 @@ PREEMPTED_NS = emulated(100_000_000, 500_000)
 # the program's clock into the kernel and back takes 25 - 250 us.
 LESS_SHARE = emulated(0.10, SHARE)
 LESS_PER_WAIT_NS = emulated(500_000, 2 * PER_WAIT_NS)
+# Blame: parascope sees the hand-off in the kernel, the program after its return to user space.
+BLAME_SHARE = 0.05
+BLAME_PER_WAIT_NS = emulated(1_000_000, 50_000)
 
 PLANTED = {
     "mutex": ("mutex", "--planted", "--workers", "4", "--count", "50"),
@@ -81,6 +84,19 @@ def check_lock(check, report, lock, truth):
     if lock["waits"] and lock["kind"] in KINDS:
         check.equal(rows[0]["kind"], KINDS[lock["kind"]], f"kind of {name}")
         check.equal(rows[0]["class"] != "cond", CONTENTION[lock["kind"]], f"contention on {name}")
+
+
+def check_blame(check, report, truth):
+    """Each holder of a planted mutex is charged with what others waited behind it.  Who is given the lock is
+    charged from its wake-up on; its own clock begins when it has a CPU, and all others may wait meanwhile."""
+    lock = truth["locks"][0]
+    row = only(lock_at(report, lock), "the mutex")
+    charged = {h["tid"]: h["ns"] for h in row["top_holders"]}
+    others = len(lock["holders"]) - 2
+    for h in lock["holders"]:
+        tolerance = max(BLAME_SHARE * lock["wait_ns"], BLAME_PER_WAIT_NS * truth["count"])
+        check.between(charged.get(h["tid"], 0), h["blamed_ns"] - tolerance,
+                      h["blamed_ns"] + tolerance + others * row["delay_ns"], f"blame of thread {h['tid']}")
 
 
 def check_threads(check, report, truth):
